@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VOLFS_FS_OPENS_H
+#define VOLFS_FS_OPENS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/*
+ * Open files. A handle is a serial; behind it is kept, from the first read to
+ * RELEASE, the text that this open shows, and whether it has changed since,
+ * for poll(). Opening a file that does not poll keeps nothing.
+ */
+struct opens;
+
+struct opens *opens_new(void);
+void opens_free(struct opens *o);
+
+/* A new handle for an open of @ino. */
+uint64_t opens_add(struct opens *o, uint64_t ino, bool polls);
+void opens_release(struct opens *o, uint64_t fh);
+
+/* A read at @offset: appends up to @size bytes of the kept text. 0, or -ENOENT:
+ * nothing is kept, the text must be made. */
+int opens_read(struct opens *o, uint64_t fh, uint64_t offset, size_t size,
+	       struct buf *out);
+
+/* Called before the text is made: what changes from here on is news. */
+void opens_begin_read(struct opens *o, uint64_t fh);
+
+/* Keeps a text (a copy). -ENFILE: too much is kept already, and this one
+ * cannot do without (@must). */
+int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, const char *text,
+	       size_t len, bool must);
+
+/* For the events: how far an open has read. */
+void opens_set_end(struct opens *o, uint64_t fh, uint64_t end);
+uint64_t opens_end(struct opens *o, uint64_t fh);
+
+/* Has it changed since it was opened or last read from its start? If not, and
+ * @schedule, the poller @kh is woken when it does. */
+bool opens_poll(struct opens *o, uint64_t fh, uint64_t ino, uint64_t kh,
+		bool schedule);
+
+/* The node has changed: wakes its pollers. @wake is called with no lock that
+ * a caller of the above would need for long. */
+void opens_changed(struct opens *o, uint64_t ino,
+		   void (*wake)(void *arg, uint64_t kh), void *arg);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VOLFS_FS_START_H
+#define VOLFS_FS_START_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/* What stands around the daemon when it starts (used by main.c only). */
+
+/* Makes the mount point if need be, takes off a dead tree of an earlier daemon,
+ * and returns its path without symlinks; the caller frees. NULL with @err:
+ * -EBUSY where another daemon serves it. */
+char *start_mount_point(const char *path, struct err *err);
+
+/* Makes a directory and those above it, mode 0755 above and @mode itself.
+ * Existing ones stay as they are. 0 or -errno. */
+int start_directory(const char *path, unsigned mode, struct err *err);
+
+/* Warns where mounts made here do not reach the host. */
+void start_warn_namespace(void);
+
+/* Tells systemd (by $NOTIFY_SOCKET; nothing where there is none). */
+void start_notify(const char *text);
+
+/* As many descriptors as the hard limit lets. */
+void start_raise_limits(void);
+
+/* Forks; the parent waits for start_daemon_ready() of the child and ends with
+ * its status. In the child: the descriptor to pass on, or -1 with @err. */
+int start_daemon(struct err *err);
+/* Lets the parent go with success; from here on messages go to @log. */
+int start_daemon_ready(int fd, const char *log, struct err *err);
+
+#endif

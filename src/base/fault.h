@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VOLFS_BASE_FAULT_H
+#define VOLFS_BASE_FAULT_H
+
+/*
+ * Faults on purpose, in builds configured with --enable-fault-points only.
+ * FAULT_POINT("job.create.called") kills the process with SIGKILL when the
+ * environment's VOLFS_FAULT names it, "NAME" or "NAME:N" for the Nth time it
+ * is reached (VOLFS_FAULT_ONCE=FILE: only while FILE does not exist; it is
+ * made first, so that a restarted daemon goes on). In other builds it is
+ * nothing. tests/lint lists the points by grep, so the name is a literal.
+ */
+#ifdef VOLFS_FAULT_POINTS
+void fault_point(const char *name);
+#define FAULT_POINT(name) fault_point(name)
+#else
+#define FAULT_POINT(name) ((void)0)
+#endif
+
+#endif

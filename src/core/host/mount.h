@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VOLFS_CORE_HOST_MOUNT_H
+#define VOLFS_CORE_HOST_MOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/call.h"
+
+/*
+ * Mounts. A volume is mounted once, at a private place under the run
+ * directory, and from there bound at its data/ in the tree; so a lost tree
+ * loses no mount. Each call that may sleep runs in a helper process.
+ */
+
+/* Makes @dir (0700) a private mount of its own, so that what is mounted below
+ * reaches no other namespace by propagation. Idempotent. */
+int mount_private_root(const char *dir, struct err *err);
+
+struct mount_spec {
+	const char *source;      /* "/dev/loop3", "server:/path", a directory */
+	const char *target;      /* the private directory; made, mode 0 */
+	const char *fstype;      /* "bind" for directories */
+	const char *options;     /* comma-separated; "" = rw */
+	bool read_only;
+};
+
+/* Mounts source at target; 0 also if that very source is mounted there. */
+int mount_private(const struct call *c, const struct mount_spec *m,
+		  struct err *err);
+
+/* Opens @subpath ("/" = all) beneath @private_dir, no symlinks followed, makes
+ * it with @uid:@gid @mode if it does not exist (and @make), and binds it at
+ * @data. If @data is a mount of the same file system already: 0. */
+struct mount_bind {
+	const char *private_dir;
+	const char *subpath;
+	const char *data;
+	bool make;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+	bool read_only;
+	const char *options;     /* nodev,nosuid,noexec per mount */
+};
+int mount_bind(const struct call *c, const struct mount_bind *m,
+	       struct err *err);
+
+/* Sets owner and mode of the root of what is mounted (subpath "/"): used once,
+ * right after our own mkfs. */
+int mount_set_root_owner(const struct call *c, const char *private_dir,
+			 uid_t uid, gid_t gid, mode_t mode, struct err *err);
+
+enum umount_how { UMOUNT_PLAIN, UMOUNT_FORCE, UMOUNT_LAZY };
+
+/* Unmounts what is mounted at @path (topmost). 0 if nothing is. Never follows
+ * a symlink. PLAIN: -EBUSY naming who holds it. FORCE: kills NFS requests. */
+int mount_umount(const struct call *c, const char *path, enum umount_how how,
+		 struct err *err);
+
+/* From /proc/self/mountinfo; touches no mounted path, so it cannot hang. */
+struct mount_entry {
+	char *target, *source, *root, *fstype, *options, *super_options;
+	dev_t devno;
+	int id, parent;
+	bool shared;
+};
+struct mount_table {
+	struct mount_entry *e;
+	size_t n;
+};
+int mount_table_read(struct mount_table *t, struct err *err);
+void mount_table_done(struct mount_table *t);
+/* The topmost mount at exactly @target, or NULL. */
+const struct mount_entry *mount_table_find(const struct mount_table *t,
+					   const char *target);
+
+/* Who holds the file system with device number @devno, in all mount namespaces
+ * that have a process (without our own private mounts under @except_below,
+ * may be NULL): "pid 812 (postgres) in container 3fa9..., mounted at /x".
+ * Appends at most @most holders to @who. Return: how many were found. */
+int mount_holders(dev_t devno, const char *except_below, unsigned most,
+		  struct buf *who);
+
+#endif

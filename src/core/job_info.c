@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What others may ask of jobs and do to them: read, cancel, resume. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "core/engine_impl.h"
+#include "core/verb_impl.h"
+
+#define VOLUME_JOBS 16
+
+static char *copy(const char *s)
+{
+	return strdup(s ? s : "");
+}
+
+int engine_job(struct engine *e, uint64_t id, struct job_info *out)
+{
+	struct job *j = job_find(e, id);
+
+	if (!j)
+		return -ENOENT;
+	pthread_mutex_lock(&e->jobs_lock);
+	*out = (struct job_info){
+		.id = j->id,
+		.service = copy(j->svc ? j->svc->name : NULL),
+		.volume = copy(j->name), .line = copy(j->text),
+		.verb = j->verb->name, .state = job_state_name(j->state),
+		.step = j->step ? j->step : "", .percent = j->percent,
+		.submitted_at_s = j->submitted_at_s,
+		.started_at_s = j->started_at_s,
+		.finished_at_s = j->finished_at_s,
+		.deadline_at_s = j->submitted_at_s + 24 * 3600,
+		.uid = j->uid, .gid = j->gid, .pid = j->pid, .err = j->err,
+		.changed_at_s = j->changed_at_s, .given = &j->given,
+	};
+	pthread_mutex_unlock(&e->jobs_lock);
+	out->keep = j;
+	return 0;
+}
+
+void job_info_done(struct job_info *i)
+{
+	free(i->service);
+	free(i->volume);
+	free(i->line);
+	job_unref(i->keep);
+	i->keep = NULL;
+}
+
+size_t engine_jobs(struct engine *e, uint64_t after, uint64_t *ids, size_t max)
+{
+	size_t n = 0;
+
+	LOCK_SCOPE(&e->jobs_lock);
+	for (size_t i = jobs_after(e, after); i < e->n_jobs && n < max; i++)
+		ids[n++] = e->jobs[i]->id;
+	return n;
+}
+
+void engine_volume_jobs(struct engine *e, struct service *svc, uint64_t serial,
+			struct buf *out)
+{
+	const struct job *mine[VOLUME_JOBS];
+	char at[FORMAT_MAX];
+	size_t n = 0;
+
+	LOCK_SCOPE(&e->jobs_lock);
+	for (size_t i = e->n_jobs; i > 0 && n < VOLUME_JOBS; i--)
+		if (e->jobs[i - 1]->svc == svc &&
+		    e->jobs[i - 1]->serial == serial)
+			mine[n++] = e->jobs[i - 1];
+	while (n--) {
+		const struct job *j = mine[n];
+
+		format_time(at, j->finished_at_s ? j->finished_at_s
+						 : j->submitted_at_s);
+		buf_printf(out, "%" PRIu64 " %s %s %s %s\n", j->id,
+			   j->verb->name, job_state_name(j->state), at,
+			   j->state < JOB_DONE ? "-" : err_name(j->err.num));
+	}
+}
+
+bool job_cancel(struct engine *e, uint64_t id)
+{
+	struct job *j = job_find(e, id);
+
+	if (!j)
+		return false;
+	j->cancel = true;
+	job_unref(j);
+	return true;
+}
+
+static void nobody_waits(void *arg, const struct answer *a)
+{
+}
+
+int job_internal(struct engine *e, struct service *s, const char *verb,
+		 uint64_t serial, const char *text, struct err *err)
+{
+	struct request r = { .verb = verb_find(verb), .svc = s,
+			     .serial = serial, .text = text,
+			     .len = strlen(text) };
+
+	engine_submit(e, &r, nobody_waits, NULL, NULL);
+	return 0;
+}
+
+/* The line again, from its text: what was checked then is not judged anew. */
+static int parse_again(struct job *j, struct err *err)
+{
+	const struct provider *p = j->svc ? j->svc->provider : NULL;
+
+	if (j->setting)
+		return job_parse_setting(j, j->setting, j->text,
+					 strlen(j->text), err);
+	return line_parse(j->text, strlen(j->text), j->verb, p, &j->line, err);
+}
+
+/* Of an early rmdir: its volume stays out of the tree. */
+static void hide_again(struct job *j)
+{
+	struct volume *v = service_volume(j->svc, j->serial);
+
+	if (!v)
+		return;
+	j->hidden_volume = volume_ref(v);
+	service_drop(j->svc, &v->node, 1);
+	volume_unref(v);
+}
+
+void jobs_prepare(struct engine *e)
+{
+	for (size_t i = 0; i < e->n_jobs; i++) {
+		struct job *j = e->jobs[i];
+
+		if (j->state < JOB_DONE && j->svc && j->hidden)
+			hide_again(j);
+	}
+}
+
+/* Carries on what a crash interrupted, under the same tokens. */
+void jobs_resume(struct engine *e)
+{
+	uint64_t after = 0;
+	uint64_t ids[64];
+	size_t n;
+
+	while ((n = engine_jobs(e, after, ids, ARRAY_SIZE(ids)))) {
+		for (size_t i = 0; i < n; i++) {
+			struct job *j = job_find(e, ids[i]);
+			struct err err = ERR_INIT;
+
+			after = ids[i];
+			if (!j || j->state >= JOB_DONE || !j->from_store) {
+				job_unref(j);
+				continue;
+			}
+			j->resumed = true;
+			j->from_store = false;
+			j->state = JOB_WAITING;
+			if ((!j->svc && j->verb->target != TARGET_DAEMON) ||
+			    parse_again(j, &err) < 0)
+				job_fail(j, err_set(&err, ECANCELED, "its "
+					"service is no longer configured"),
+					&err);
+			else if (j->verb->target == TARGET_DAEMON)
+				job_fail(j, err_set(&err, ECANCELED, "the "
+					"daemon was restarted"), &err);
+			else
+				job_queue(j);
+			job_unref(j);
+		}
+	}
+}
+
+bool has_unfinished_job(struct service *s, const struct volume *v)
+{
+	struct engine *e = s->engine;
+
+	LOCK_SCOPE(&e->jobs_lock);
+	for (size_t i = 0; i < e->n_jobs; i++)
+		if (e->jobs[i]->svc == s && e->jobs[i]->state < JOB_DONE &&
+		    e->jobs[i]->serial == v->node->serial)
+			return true;
+	return false;
+}
+
+void jobs_free(struct engine *e)
+{
+	for (size_t i = 0; i < e->n_jobs; i++)
+		job_unref(e->jobs[i]);
+	free(e->jobs);
+	e->jobs = NULL;
+	e->n_jobs = 0;
+}

@@ -1,0 +1,790 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking a service what it has, and fitting the answer into the tree.
+ *
+ * One listing a service at a time; who asks meanwhile waits for the next one.
+ * A listing takes time and may be older than what jobs did while it ran: what
+ * was touched since it began (node->touched against service->clock), has a
+ * running job, or was removed a moment ago (tombstones) is left as it is.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/escape.h"
+#include "base/log.h"
+#include "core/engine_impl.h"
+
+#define LIST_MS 120000           /* one whole listing */
+#define GRACE_S 30               /* a new volume may be late in listings */
+#define VERIFY_MAX 16            /* missing volumes that are asked for singly */
+#define BACKOFF_MAX_MS 300000
+
+struct listing {
+	struct service *s;
+	struct inventory *inv;   /* as it was when the listing began */
+	uint64_t began;          /* service->clock then */
+	bool *seen;              /* by index in inv->by_serial */
+	bool *seen_snapshot;
+	struct snapshot **by_id; /* inv->snapshots by id */
+	struct volume **changed, **found;
+	size_t n_changed, room_changed, n_found, room_found;
+	struct snapshot **new_snaps;
+	size_t n_snaps, room_snaps;
+};
+
+static int push(void *array, size_t *n, size_t *room, void *item)
+{
+	void ***a = array;
+
+	if (*n == *room) {
+		size_t more = *room ? *room * 2 : 64;
+		void **p = realloc(*a, more * sizeof(void *));
+
+		if (!p)
+			return -ENOMEM;
+		*a = p;
+		*room = more;
+	}
+	(*a)[(*n)++] = item;
+	return 0;
+}
+
+static bool has_job(struct service *s, uint64_t serial)
+{
+	LOCK_SCOPE(&s->engine->jobs_lock);
+	return job_of_volume(s, serial) != NULL;
+}
+
+static bool touched_since(struct service *s, struct volume *v, uint64_t began)
+{
+	if (has_job(s, v->node->serial))
+		return true;
+	LOCK_SCOPE(&s->lock);
+	return v->node->touched > began;
+}
+
+static bool is_tombstone(struct service *s, const char *id)
+{
+	int64_t now = clock_unix_s();
+	struct tombstone **at, *t;
+	bool found = false;
+
+	LOCK_SCOPE(&s->lock);
+	for (at = &s->tombstones; (t = *at);) {
+		if (t->until_s < now) {
+			*at = t->next;
+			free(t->id);
+			free(t);
+			continue;
+		}
+		found |= strcmp(t->id, id) == 0;
+		at = &t->next;
+	}
+	return found;
+}
+
+/* A creation whose answer was lost: the newcomer with its token is that
+ * volume; so is one of its name, while the creation runs. */
+static struct volume *find_placeholder(struct service *s,
+				       const struct volume_facts *f)
+{
+	LOCK_SCOPE(&s->lock);
+	if (s->inv->n_ids == s->inv->n_volumes)
+		return NULL;
+	for (size_t i = 0; i < s->inv->n_volumes; i++) {
+		struct volume *v = s->inv->by_serial[i]->current;
+
+		if (v->f.id)
+			continue;
+		if ((f->token && v->f.token &&
+		     strcmp(f->token, v->f.token) == 0) ||
+		    (f->name && v->f.name && strcmp(f->name, v->f.name) == 0))
+			return volume_ref(v);
+	}
+	return NULL;
+}
+
+static void resolve_local(struct volume_local *l, void *arg)
+{
+	l->failed = false;
+	l->fault.at_s = 0;
+}
+
+/* True: the newcomer is that placeholder, nothing more to do with it. */
+static bool resolve_placeholder(struct service *s, const struct volume_facts *f,
+				struct err *err)
+{
+	struct volume *v = find_placeholder(s, f);
+	bool token, running;
+
+	if (!v)
+		return false;
+	token = f->token && v->f.token && strcmp(f->token, v->f.token) == 0;
+	running = has_job(s, v->node->serial);
+	if (token && !running)
+		volume_update(s, v->node->serial,
+			      &(struct volume_update){
+				      .facts = f, .local = resolve_local,
+				      .store = true, .event = "resolved" },
+			      err);
+	volume_unref(v);
+	return token || running;
+}
+
+static int list_found(struct listing *l, const struct volume_facts *f,
+		      struct err *err)
+{
+	struct service *s = l->s;
+	struct volume_node *node;
+	struct volume *v;
+	uint64_t serial;
+
+	if (is_tombstone(s, f->id) || resolve_placeholder(s, f, err))
+		return 0;
+	serial = store_serial(s->engine->store, "node", err);
+	if (!serial)
+		return -err->num;
+	node = volume_node_new(serial);
+	/* Named once all are known: the oldest of equals has the name. */
+	v = node ? volume_new(node, "", f, NULL, NULL) : NULL;
+	volume_node_unref(node);
+	if (!v || push(&l->found, &l->n_found, &l->room_found, v) < 0) {
+		volume_unref(v);
+		return err_oom(err);
+	}
+	return 0;
+}
+
+static bool is_hidden(const struct service *s, const struct volume_facts *f)
+{
+	return !f->managed && s->config->core.list &&
+	       strcmp(s->config->core.list, "managed") == 0;
+}
+
+static int list_volume(void *arg, const struct volume_facts *f,
+		       struct err *err)
+{
+	struct listing *l = arg;
+	struct volume *v = service_volume_by_id(l->s, f->id);
+	bool lost;
+	size_t i;
+	int r = 0;
+
+	if (!v)
+		return is_hidden(l->s, f) ? 0 : list_found(l, f, err);
+	i = inventory_after(l->inv, v->node->serial - 1);
+	if (i < l->inv->n_volumes && l->inv->by_serial[i] == v->node)
+		l->seen[i] = true;
+	lost = v->local && v->local->gone;
+	if ((lost || !volume_facts_equal(&v->f, f)) &&
+	    !touched_since(l->s, v, l->began)) {
+		struct volume *nv = volume_new(v->node, v->name, f, v->local,
+					       NULL);
+
+		if (!nv || push(&l->changed, &l->n_changed, &l->room_changed,
+				nv) < 0) {
+			volume_unref(nv);
+			r = err_oom(err);
+		}
+	}
+	volume_unref(v);
+	return r;
+}
+
+static int cmp_snapshot_id(const void *a, const void *b)
+{
+	const struct snapshot *x = *(void *const *)a, *y = *(void *const *)b;
+
+	return strcmp(x->f.id ? x->f.id : "", y->f.id ? y->f.id : "");
+}
+
+static int list_snapshot(void *arg, const struct snapshot_facts *f,
+			 struct err *err)
+{
+	struct listing *l = arg;
+	struct snapshot key = { .f.id = f->id }, *pkey = &key, **at, *sn;
+	size_t n = l->inv->n_snapshots;
+
+	at = bsearch(&pkey, l->by_id, n, sizeof(*l->by_id), cmp_snapshot_id);
+	if (at) {
+		for (size_t i = 0; i < n; i++)
+			if (l->inv->snapshots[i] == *at)
+				l->seen_snapshot[i] = true;
+		if (!snapshot_facts_equal(&(*at)->f, f) && !(*at)->job)
+			snapshot_update(l->s, (*at)->serial, f, -1, false,
+					NULL, NULL);
+		return 0;
+	}
+	sn = service_snapshot_by_id(l->s, f->id);  /* made meanwhile */
+	if (sn || is_tombstone(l->s, f->id)) {
+		snapshot_unref(sn);
+		return 0;
+	}
+	sn = snapshot_make(l->s, f, 0, "", err);
+	if (!sn || push(&l->new_snaps, &l->n_snaps, &l->room_snaps, sn) < 0) {
+		snapshot_unref(sn);
+		return err_oom(err);
+	}
+	return 0;
+}
+
+/* ---- putting it in ---- */
+
+static void found_again(struct volume_local *l, void *arg)
+{
+	l->gone = false;
+}
+
+static int apply_changed(struct listing *l, struct err *err)
+{
+	struct store_batch *b = store_batch_new();
+	int r = 0;
+
+	for (size_t i = 0; i < l->n_changed && r == 0; i++)
+		r = volume_facts_row(b, l->s, l->changed[i]->node->serial,
+				     l->changed[i]->name, &l->changed[i]->f,
+				     err);
+	if (r < 0 || !l->n_changed) {
+		store_batch_free(b);
+		return r;
+	}
+	r = store_commit(l->s->engine->store, b, err);
+	for (size_t i = 0; i < l->n_changed && r == 0; i++) {
+		struct volume *v = l->changed[i];
+		bool gone = v->local && v->local->gone;
+
+		if (touched_since(l->s, v, l->began))
+			continue;
+		volume_update(l->s, v->node->serial,
+			      &(struct volume_update){
+				      .facts = &v->f,
+				      .local = gone ? found_again : NULL,
+				      .store = gone }, NULL);
+	}
+	return r;
+}
+
+/* A volume whose name at the service changed: takes it, unless it is in use
+ * here, for a path in use means the same volume until that is gone. */
+static void apply_renames(struct listing *l)
+{
+	for (size_t i = 0; i < l->n_changed; i++) {
+		uint64_t serial = l->changed[i]->node->serial;
+		struct volume *v = service_volume(l->s, serial);
+		char name[NAME_BYTES_MAX + 1];
+
+		if (!v)
+			continue;
+		if (v->f.name && !volume_is_mounted(v) &&
+		    !volume_is_attached(v) && !has_job(l->s, serial) &&
+		    name_escape(v->f.name, strlen(v->f.name), name,
+				sizeof(name)) > 0 &&
+		    strcmp(name, v->name) != 0) {
+			char old[NAME_BYTES_MAX + 1], alias[NAME_BYTES_MAX * 2];
+
+			snprintf(old, sizeof(old), "%s", v->name);
+			snprintf(alias, sizeof(alias), "%s@%s", name, v->f.id);
+			service_pick_name(l->s, v->f.name, v->f.id, name);
+			if (strcmp(old, alias) != 0)
+				volume_rename(l->s, serial, name, NULL, NULL);
+		}
+		volume_unref(v);
+	}
+}
+
+static int cmp_age(const void *a, const void *b)
+{
+	const struct volume *x = *(void *const *)a, *y = *(void *const *)b;
+
+	if (x->f.created_at_s != y->f.created_at_s)
+		return x->f.created_at_s < y->f.created_at_s ? -1 : 1;
+	return x->node->serial < y->node->serial ? -1 : 1;
+}
+
+static int cmp_raw_name(const void *a, const void *b)
+{
+	const struct volume *x = *(void *const *)a, *y = *(void *const *)b;
+	int c = strcmp(x->f.name ? x->f.name : "", y->f.name ? y->f.name : "");
+
+	return c ? c : cmp_age(a, b);
+}
+
+/* Names the newcomers; equal ones beside each other, the oldest first. */
+static int name_found(struct listing *l, struct err *err)
+{
+	const char *last = NULL;
+
+	qsort(l->found, l->n_found, sizeof(void *), cmp_raw_name);
+	for (size_t i = 0; i < l->n_found; i++) {
+		struct volume *v = l->found[i], *named;
+		char name[NAME_BYTES_MAX + 1];
+		bool twin = last && v->f.name && strcmp(last, v->f.name) == 0;
+
+		service_pick_name(l->s, v->f.name, v->f.id, name);
+		if (twin && strchr(name, '@') == NULL) {
+			size_t len = strlen(name);
+			char id[NAME_BYTES_MAX + 1];
+
+			if (name_escape(v->f.id, strlen(v->f.id), id,
+					sizeof(id)) < 0)
+				snprintf(id, sizeof(id), "unnamed");
+			if (len + 1 + strlen(id) < sizeof(name))
+				snprintf(name + len, sizeof(name) - len,
+					 "@%s", id);
+			else
+				memcpy(name, id, strlen(id) + 1);
+		}
+		named = volume_new(v->node, name, &v->f, NULL, NULL);
+		if (!named)
+			return err_oom(err);
+		named->changed_at_s = named->entries_at_s =
+			named->state_since_s = clock_unix_s();
+		volume_unref(v);
+		l->found[i] = named;
+		last = named->f.name;
+	}
+	return 0;
+}
+
+static int apply_found(struct listing *l, struct err *err)
+{
+	struct change *c;
+	struct store_batch *b;
+	int r;
+
+	if (!l->n_found)
+		return 0;
+	r = name_found(l, err);
+	if (r < 0)
+		return r;
+	c = calloc(l->n_found, sizeof(*c));
+	b = store_batch_new();
+	for (size_t i = 0; i < l->n_found && r == 0; i++)
+		r = volume_facts_row(b, l->s, l->found[i]->node->serial,
+				     l->found[i]->name, &l->found[i]->f, err);
+	if (r < 0 || !c)
+		store_batch_free(b);
+	else
+		r = store_commit(l->s->engine->store, b, err);
+	if (r == 0 && c)
+		r = service_add_all(l->s, l->found, l->n_found, err);
+	for (size_t i = 0; i < l->n_found && r == 0 && c; i++) {
+		c[i] = (struct change){ .kind = CHANGE_VOLUME_ADDED,
+					.svc = l->s,
+					.serial = l->found[i]->node->serial,
+					.given = &l->found[i]->node->given };
+		if (l->n_found <= 1000)
+			event_add(l->s->engine, l->s, l->found[i], "appeared",
+				  "", "", 0, 0, "");
+	}
+	if (r == 0 && c)
+		publish(l->s->engine, c, l->n_found);
+	free(c);
+	return c ? r : err_oom(err);
+}
+
+static void set_gone(struct volume_local *l, void *arg)
+{
+	l->gone = true;
+}
+
+/* Is a volume that the listing did not show really gone? */
+static bool is_gone(struct listing *l, struct volume *v, size_t missing)
+{
+	struct service *s = l->s;
+	struct take t = { .svc = s, .serial = v->node->serial };
+	struct volume_sink sink = take_sink(&t);
+	struct call c = { .deadline_ms = clock_ms() + 10000, .token = "",
+			  .job = "" };
+	struct err err = ERR_INIT;
+	int r;
+
+	if (s->provider->get && missing <= VERIFY_MAX) {
+		service_enter(s);
+		r = s->provider->get(s->session, &c, v->f.id, &sink, &err);
+		service_leave(s);
+		take_done(&t);
+		return r == -ENOENT;
+	}
+	return clock_unix_s() - v->state_since_s > GRACE_S;
+}
+
+static void apply_missing(struct listing *l)
+{
+	struct service *s = l->s;
+	struct volume_node **drop = NULL;
+	size_t n = 0, missing = 0;
+
+	for (size_t i = 0; i < l->inv->n_volumes; i++)
+		missing += !l->seen[i];
+	if (!missing)
+		return;
+	drop = calloc(missing, sizeof(*drop));
+	for (size_t i = 0; i < l->inv->n_volumes && drop; i++) {
+		struct volume *v;
+
+		if (l->seen[i])
+			continue;
+		v = service_volume(s, l->inv->by_serial[i]->serial);
+		if (!v)
+			continue;
+		if (!v->f.id || touched_since(s, v, l->began) ||
+		    (v->local && v->local->gone) || !is_gone(l, v, missing)) {
+			volume_unref(v);
+			continue;
+		}
+		if (volume_is_mounted(v) || volume_is_attached(v))
+			volume_update(s, v->node->serial,
+				      &(struct volume_update){
+					      .local = set_gone,
+					      .store = true,
+					      .event = "lost" }, NULL);
+		else
+			drop[n++] = volume_node_ref(v->node);
+		volume_unref(v);
+	}
+	if (n)
+		service_forget(s, drop, n, "disappeared");
+	for (size_t i = 0; i < n; i++)
+		volume_node_unref(drop[i]);
+	free(drop);
+}
+
+/* From listing and store, then told. */
+void service_forget(struct service *s, struct volume_node **nodes, size_t n,
+		    const char *event)
+{
+	struct change *c = calloc(n, sizeof(*c));
+	struct store_batch *b = store_batch_new();
+	struct err err = ERR_INIT;
+	char key[32];
+
+	store_batch_urgent(b);
+	for (size_t i = 0; i < n; i++) {
+		struct volume *v = service_volume(s, nodes[i]->serial);
+
+		volume_key(s, nodes[i]->serial, key, sizeof(key));
+		store_batch_delete(b, "volume", key);
+		store_batch_delete(b, "local", key);
+		if (c)
+			c[i] = (struct change){ .kind = CHANGE_VOLUME_GONE,
+						.svc = s,
+						.serial = nodes[i]->serial,
+						.given = &nodes[i]->given };
+		if (v && n <= 1000)
+			event_add(s->engine, s, v, event,
+				  volume_state_name(volume_effective_state(v)),
+				  "", v->job ? v->job->id : 0,
+				  v->job ? v->job->uid : 0, "");
+		volume_unref(v);
+	}
+	if (store_commit(s->engine->store, b, &err) < 0)
+		log_error("service '%s': %s", s->name, err.text);
+	service_drop(s, nodes, n);
+	if (c)
+		publish(s->engine, c, n);
+	free(c);
+	publish_service(s);
+}
+
+void snapshot_forget(struct service *s, struct snapshot *sn)
+{
+	struct store_batch *b = store_batch_new();
+	char key[32];
+
+	volume_key(s, sn->serial, key, sizeof(key));
+	store_batch_delete(b, "snapshot", key);
+	store_batch_urgent(b);
+	store_commit(s->engine->store, b, NULL);
+	service_drop_snapshot(s, sn->serial);
+	publish_snapshot(s, sn, CHANGE_SNAPSHOT_GONE);
+}
+
+/* Newcomers, those gone, and those whose volume came or went: a snapshot that
+ * moves between a volume's directory and .snapshots is a new appearance. */
+static void apply_snapshots(struct listing *l, struct err *err)
+{
+	struct service *s = l->s;
+
+	for (size_t i = 0; i < l->inv->n_snapshots; i++) {
+		struct snapshot *old = l->inv->snapshots[i];
+		struct snapshot *sn = service_snapshot(s, old->serial);
+		bool moved;
+
+		if (!sn)
+			continue;
+		moved = snapshot_volume_serial(s, &sn->f) != sn->volume_serial;
+		if (sn->f.id && !sn->job &&
+		    (!l->seen_snapshot[i] || moved)) {
+			if (moved && l->seen_snapshot[i]) {
+				struct snapshot *again = snapshot_make(
+					s, &sn->f, 0, "", err);
+
+				if (again) {
+					again->protect = sn->protect;
+					push(&l->new_snaps, &l->n_snaps,
+					     &l->room_snaps, again);
+				}
+			}
+			snapshot_forget(s, sn);
+		}
+		snapshot_unref(sn);
+	}
+	for (size_t i = 0; i < l->n_snaps; i++) {
+		struct snapshot *raw = l->new_snaps[i], *sn;
+		char name[NAME_BYTES_MAX + 1];
+		uint64_t volume = snapshot_volume_serial(s, &raw->f);
+		struct store_batch *b;
+
+		snapshot_pick_name(s, volume, &raw->f, name);
+		sn = snapshot_new(raw->serial, raw->given, volume, name,
+				  &raw->f);
+		if (!sn)
+			continue;
+		sn->protect = raw->protect;
+		sn->changed_at_s = clock_unix_s();
+		b = store_batch_new();
+		if (snapshot_row(b, s, sn, err) == 0)
+			store_commit(s->engine->store, STEAL(b), err);
+		store_batch_free(b);
+		if (service_add_snapshots(s, &sn, 1, err) == 0)
+			publish_snapshot(s, sn, CHANGE_SNAPSHOT_ADDED);
+		snapshot_unref(sn);
+	}
+}
+
+static void listing_done(struct listing *l)
+{
+	for (size_t i = 0; i < l->n_changed; i++)
+		volume_unref(l->changed[i]);
+	for (size_t i = 0; i < l->n_found; i++)
+		volume_unref(l->found[i]);
+	for (size_t i = 0; i < l->n_snaps; i++)
+		snapshot_unref(l->new_snaps[i]);
+	free(l->changed);
+	free(l->found);
+	free(l->new_snaps);
+	free(l->seen);
+	free(l->seen_snapshot);
+	free(l->by_id);
+	inventory_unref(l->inv);
+}
+
+static int list_and_apply(struct service *s, const struct call *c,
+			  struct err *err)
+{
+	struct listing l = { .s = s };
+	struct volume_sink sink = { list_volume, list_snapshot, &l };
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	l.inv = inventory_ref(s->inv);
+	l.began = s->clock;
+	pthread_mutex_unlock(&s->lock);
+	l.seen = calloc(l.inv->n_volumes + 1, sizeof(bool));
+	l.seen_snapshot = calloc(l.inv->n_snapshots + 1, sizeof(bool));
+	l.by_id = calloc(l.inv->n_snapshots + 1, sizeof(void *));
+	if (!l.seen || !l.seen_snapshot || !l.by_id) {
+		listing_done(&l);
+		return err_oom(err);
+	}
+	for (size_t i = 0; i < l.inv->n_snapshots; i++)
+		l.by_id[i] = l.inv->snapshots[i];
+	qsort(l.by_id, l.inv->n_snapshots, sizeof(void *), cmp_snapshot_id);
+	service_enter(s);
+	r = s->provider->list(s->session, c, &sink, err);
+	service_leave(s);
+	if (r >= 0)
+		r = apply_changed(&l, err);
+	if (r >= 0) {
+		apply_renames(&l);
+		r = apply_found(&l, err);
+	}
+	if (r >= 0) {
+		apply_missing(&l);
+		apply_snapshots(&l, err);
+	}
+	listing_done(&l);
+	return r < 0 ? r : 0;
+}
+
+/* ---- when ---- */
+
+static enum service_state state_of(int num)
+{
+	switch (num) {
+	case 0:
+		return SERVICE_OK;
+	case EHOSTUNREACH:
+	case ETIMEDOUT:
+		return SERVICE_UNREACHABLE;
+	default:
+		return SERVICE_DEGRADED;
+	}
+}
+
+static void note_result(struct service *s, const struct err *err,
+			int64_t took_ms)
+{
+	enum service_state was = s->state;
+	uint64_t refresh_ms = s->config->core.refresh_ms;
+	char text[32];
+
+	pthread_mutex_lock(&s->lock);
+	s->state = state_of(err->num);
+	s->refresh_err = *err;
+	s->refreshes++;
+	if (!err->num) {
+		s->observed_at_s = clock_unix_s();
+		s->observed_here = true;
+		s->latency_ms = took_ms;
+		s->failures = 0;
+	} else {
+		s->failures++;
+	}
+	if (err->num == EAGAIN)
+		s->throttled_until_s = clock_unix_s() + 5;
+	else
+		s->throttled_until_s = 0;
+	s->next_refresh_ms = refresh_ms ? clock_ms() + refresh_ms : INT64_MAX;
+	if (s->failures && refresh_ms) {
+		int64_t back = 1000LL << (s->failures < 9 ? s->failures : 9);
+
+		back = back < BACKOFF_MAX_MS ? back : BACKOFF_MAX_MS;
+		s->next_refresh_ms = clock_ms() + back;
+	}
+	snprintf(text, sizeof(text), "%" PRId64, s->observed_at_s);
+	pthread_cond_broadcast(&s->refreshed);
+	pthread_mutex_unlock(&s->lock);
+	if (!err->num) {
+		struct store_batch *b = store_batch_new();
+
+		store_batch_put(b, "observed", s->name, text, strlen(text));
+		store_commit(s->engine->store, b, NULL);
+	}
+	if (was != s->state)
+		log_info("service '%s' is %s%s%s", s->name,
+			 service_state_name(s->state), err->num ? ": " : "",
+			 err->text);
+	if (err->num)
+		service_set_fault(s, "refresh", 0, err);
+	else
+		service_clear_fault(s, "refresh");
+	if (was != s->state)
+		publish_service(s);
+}
+
+static void refresh_run(void *arg)
+{
+	struct service *s = arg;
+	struct call c = { .deadline_ms = clock_ms() + LIST_MS, .token = "",
+			  .job = "", .cancel = &s->engine->stopping };
+	struct err err = ERR_INIT;
+	int64_t began = clock_ms();
+	bool again;
+
+	if (list_and_apply(s, &c, &err) == 0)
+		err.num = 0;
+	note_result(s, &err, clock_ms() - began);
+	service_whoami(s, &c, &err);
+	usage_measure(s, &c);
+	pthread_mutex_lock(&s->lock);
+	again = s->refresh_again && !s->engine->stopping;
+	s->refresh_again = false;
+	s->refreshing = again;
+	pthread_cond_broadcast(&s->refreshed);
+	pthread_mutex_unlock(&s->lock);
+	if (again && pool_run(s->engine->pool, refresh_run, s) == 0)
+		return;
+	service_unref(s);
+}
+
+void refresh_start(struct service *s)
+{
+	bool go;
+
+	if (!s->session)
+		return;
+	pthread_mutex_lock(&s->lock);
+	go = !s->refreshing;
+	s->refreshing = true;
+	pthread_mutex_unlock(&s->lock);
+	if (go && pool_run(s->engine->pool, refresh_run, service_ref(s)) < 0) {
+		pthread_mutex_lock(&s->lock);
+		s->refreshing = false;
+		pthread_mutex_unlock(&s->lock);
+		service_unref(s);
+	}
+}
+
+void refresh_schedule(struct service *s, int64_t in_ms)
+{
+	int64_t at = clock_ms() + in_ms;
+
+	pthread_mutex_lock(&s->lock);
+	if (at < s->next_refresh_ms)
+		s->next_refresh_ms = at;
+	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&s->engine->jobs_lock);
+	pthread_cond_signal(&s->engine->timer_wake);
+	pthread_mutex_unlock(&s->engine->jobs_lock);
+}
+
+int refresh_now(struct service *s, const struct call *c, struct err *err)
+{
+	uint64_t want;
+	int r;
+
+	if (!s->session)
+		return err_set(err, EINVAL, "service '%s' is misconfigured: "
+			       "see its .error", s->name);
+	pthread_mutex_lock(&s->lock);
+	/* A listing that runs already may be too old for us. */
+	want = s->refreshes + (s->refreshing ? 2 : 1);
+	if (s->refreshing)
+		s->refresh_again = true;
+	pthread_mutex_unlock(&s->lock);
+	refresh_start(s);
+	pthread_mutex_lock(&s->lock);
+	while (s->refreshes < want) {
+		struct timespec t = clock_timespec(clock_ms() + 100);
+
+		if (call_check(c, err) < 0) {
+			pthread_mutex_unlock(&s->lock);
+			return -err->num;
+		}
+		pthread_cond_timedwait(&s->refreshed, &s->lock, &t);
+	}
+	r = -s->refresh_err.num;
+	if (r < 0)
+		*err = s->refresh_err;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int refresh_one(struct service *s, const struct call *c, uint64_t serial,
+		struct err *err)
+{
+	struct volume *v = service_volume(s, serial);
+	struct take t = { .svc = s, .serial = serial };
+	struct volume_sink sink = take_sink(&t);
+	int r;
+
+	if (!v)
+		return err_set(err, ESTALE, "the volume is gone");
+	if (!v->f.id || !s->provider->get) {
+		volume_unref(v);
+		return refresh_now(s, c, err);
+	}
+	service_enter(s);
+	r = s->provider->get(s->session, c, v->f.id, &sink, err);
+	service_leave(s);
+	take_done(&t);
+	volume_unref(v);
+	return r < 0 ? r : 0;
+}

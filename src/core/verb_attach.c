@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attach and detach: the service makes the volume reachable from this host,
+ * the host finds the device by the identity that the service promised.
+ *
+ * What attach returned is stored before the device is waited for, so that a
+ * crash leaves nothing that a restart could not find again and release.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "core/engine_impl.h"
+#include "core/host/device.h"
+#include "core/host/mount.h"
+#include "core/verb_impl.h"
+
+struct attached {
+	struct attach_result result;
+	char *json;
+	struct device device;
+	bool by_mount, read_only, done;
+};
+
+static void set_string(char **to, const char *from)
+{
+	free(*to);
+	*to = from && *from ? strdup(from) : NULL;
+}
+
+static void local_attaching(struct volume_local *l, void *arg)
+{
+	struct attached *a = arg;
+
+	set_string(&l->attach_json, a->json);
+	l->attached_by_mount = a->by_mount;
+	l->attached_read_only = a->read_only;
+	l->ever_attached = true;
+}
+
+static void local_attached(struct volume_local *l, void *arg)
+{
+	struct attached *a = arg;
+
+	l->attached = true;
+	l->attached_at_s = clock_unix_s();
+	set_string(&l->device, a->device.path);
+	set_string(&l->device_serial, a->device.serial);
+	l->device_devno = a->device.devno;
+}
+
+static void local_detached(struct volume_local *l, void *arg)
+{
+	l->attached = l->attached_by_mount = l->attached_read_only = false;
+	l->attached_at_s = 0;
+	set_string(&l->attach_json, NULL);
+	set_string(&l->device, NULL);
+	set_string(&l->device_serial, NULL);
+	l->device_devno = 0;
+}
+
+static int check_limit(const struct job *j, struct err *err)
+{
+	struct service_info i;
+	int r = 0;
+
+	service_info_get(j->svc, &i);
+	if (i.instance.attach_limit >= 0 &&
+	    (int)i.counts.attached >= i.instance.attach_limit)
+		r = err_set(err, EMFILE, "attach '%s': this host has %u volumes"
+			    " of '%s' attached, its limit; detach one first",
+			    j->name, i.counts.attached, j->svc->name);
+	service_info_done(&i);
+	return r;
+}
+
+static int check_elsewhere(const struct job *j, const struct volume *v,
+			   struct err *err)
+{
+	if (volume_effective_state(v) != VOLUME_IN_USE ||
+	    v->f.access != ACCESS_SINGLE_WRITER ||
+	    j->svc->config->core.preempt)
+		return 0;
+	return err_set(err, EBUSY, "%s '%s': host '%s' has it attached; detach "
+		       "it there, or set preempt to take it", j->verb->name,
+		       v->name, v->f.attachments[0].host);
+}
+
+static int check_state(const struct job *j, const struct volume *v,
+		       struct err *err)
+{
+	if (v->local && v->local->failed)
+		return err_set(err, EIO, "%s '%s': its creation failed: %s",
+			       j->verb->name, v->name, v->local->fault.err.text);
+	if (v->f.state == VOLUME_ERROR)
+		return err_set(err, EIO, "%s '%s': the service says it is in "
+			       "error: %s", j->verb->name, v->name,
+			       v->f.health_message ? v->f.health_message : "");
+	if (v->local && v->local->gone)
+		return err_set(err, ESTALE, "%s '%s': it is lost, the service "
+			       "no longer has it", j->verb->name, v->name);
+	return check_elsewhere(j, v, err);
+}
+
+/* Before the first attach the mark "blank" goes, on whatever host: from then
+ * on the volume may hold data. */
+static int take_off_blank(struct job *j, const struct call *c,
+			  const struct volume *v, struct err *err)
+{
+	const struct provider *p = j->svc->provider;
+	struct volume_facts f = v->f;
+	int r;
+
+	if (!v->f.blank || !p->set_marks)
+		return 0;
+	job_step(j, "take-off-blank");
+	r = PROVIDER_CALL(j, c, p->set_marks(j->svc->session, c, &v->f,
+					     v->f.managed, false, err), err);
+	if (r < 0)
+		return r;
+	f.blank = false;
+	return volume_update(j->svc, j->serial,
+			     &(struct volume_update){ .facts = &f,
+						      .store = true }, err);
+}
+
+static int find_device(struct job *j, const struct call *c,
+		       struct attached *a, uint64_t want_bytes, struct err *err)
+{
+	uint64_t wait_ms = j->svc->config->core.device_timeout_ms;
+
+	if (a->result.kind != KIND_BLOCK)
+		return 0;
+	job_step(j, "wait-for-device");
+	if (device_wait(c, &a->result.device, wait_ms, &a->device, err) < 0)
+		return -err->num;
+	FAULT_POINT("job.attach.device");
+	if (a->device.size_bytes >= want_bytes)
+		return 0;
+	return device_rescan(c, &a->result.device, &a->device, want_bytes,
+			     err);
+}
+
+/* After a failure: nothing stays attached that the tree does not show. */
+static void roll_back(struct job *j, struct attached *a, struct volume *v)
+{
+	struct call c = { .deadline_ms = clock_ms() + 30000, .token = "",
+			  .job = "" };
+	struct err err = ERR_INIT;
+	int r = 0;
+
+	if (a->result.kind == KIND_BLOCK)
+		r = device_release(&c, &a->result.device, &err);
+	if (r == 0)
+		r = PROVIDER_CALL(j, &c, j->svc->provider->detach(
+			j->svc->session, &c, &v->f, false, &err), &err);
+	if (r < 0)
+		log_warn("attach '%s/%s' failed and could not be undone: %s",
+			 j->svc->name, v->name, err.text);
+	volume_update(j->svc, j->serial,
+		      &(struct volume_update){ .facts = &v->f,
+					       .local = r < 0 ? NULL
+							 : local_detached,
+					       .store = true, .urgent = true },
+		      NULL);
+}
+
+static int attach_at_service(struct job *j, const struct call *c,
+			     struct volume *v, struct attached *a,
+			     struct err *err)
+{
+	AUTO(auto_buf) struct buf json = BUF_INIT(64 * 1024);
+	const struct provider *p = j->svc->provider;
+	struct volume_facts f = v->f;
+	int r;
+
+	f.state = VOLUME_ATTACHING;
+	volume_update(j->svc, j->serial,
+		      &(struct volume_update){ .facts = &f }, NULL);
+	job_step(j, "attach");
+	FAULT_POINT("job.attach.before-call");
+	r = PROVIDER_CALL(j, c, p->attach(j->svc->session, c, &v->f,
+					  a->read_only, &a->result, err), err);
+	FAULT_POINT("job.attach.called");
+	if (r == 0)
+		r = attach_encode(&a->result, &json);
+	if (r == 0)
+		a->json = buf_take(&json);
+	if (r < 0) {
+		volume_update(j->svc, j->serial,
+			      &(struct volume_update){ .facts = &v->f }, NULL);
+		return err->num ? -err->num : err_oom(err);
+	}
+	return volume_update(j->svc, j->serial,
+			     &(struct volume_update){
+				     .local = local_attaching, .arg = a,
+				     .store = true }, err);
+}
+
+/* The service's own view of it, once the device is here. */
+static int settle(struct job *j, const struct call *c, struct volume *v,
+		  struct err *err)
+{
+	int r;
+
+	if (!j->svc->provider->get)
+		return volume_update(j->svc, j->serial,
+				     &(struct volume_update){ .facts = &v->f },
+				     err);
+	r = refresh_one(j->svc, c, j->serial, err);
+	return r == 0 ? wait_for_state(j, c, VOLUME_ATTACHING, err) : r;
+}
+
+int attach_volume(struct job *j, const struct call *c, bool by_mount,
+		  bool read_only, struct err *err)
+{
+	struct volume *v = job_volume(j, err);
+	struct attached a = { .by_mount = by_mount, .read_only = read_only };
+	int r;
+
+	if (!v)
+		return -err->num;
+	if (v->local && v->local->attached) {
+		volume_unref(v);
+		return 0;
+	}
+	/* A repeat after a crash keeps who began it. */
+	if (v->local && v->local->attach_json)
+		a.by_mount = v->local->attached_by_mount;
+	r = check_state(j, v, err);
+	if (r == 0 && !(v->local && v->local->attach_json))
+		r = check_limit(j, err);
+	if (r == 0)
+		r = take_off_blank(j, c, v, err);
+	if (r == 0) {
+		volume_unref(v);
+		v = job_volume(j, err);
+		r = v ? 0 : -err->num;
+	}
+	if (r == 0)
+		r = attach_at_service(j, c, v, &a, err);
+	if (r == 0) {
+		r = find_device(j, c, &a, v->f.size_bytes, err);
+		if (r == 0)
+			r = volume_update(j->svc, j->serial,
+					  &(struct volume_update){
+						  .local = local_attached,
+						  .arg = &a, .store = true,
+						  .event = "attach" }, err);
+		if (r == 0)
+			r = settle(j, c, v, err);
+		FAULT_POINT("job.attach.done");
+		if (r < 0 && !(j->engine->stopping && r == -ECANCELED))
+			roll_back(j, &a, v);
+	}
+	j->attached_now = r == 0;
+	attach_done(&a.result);
+	free(a.json);
+	volume_unref(v);
+	return r;
+}
+
+static int check_attach(struct job *j, struct err *err)
+{
+	struct volume *v = job_volume(j, err);
+	int r;
+
+	if (!v)
+		return -err->num;
+	r = v->local && v->local->attached ? 1 : check_state(j, v, err);
+	volume_unref(v);
+	return r;
+}
+
+static int run_attach(struct job *j, struct err *err)
+{
+	struct call c;
+
+	job_call(j, &c);
+	if (attach_volume(j, &c, false, line_has(&j->line, "ro"), err) < 0)
+		return err_wrap(err, "attach '%s'", j->name);
+	return 0;
+}
+
+static const struct word_spec attach_words[] = {
+	{ "ro", OPT_BOOL, .flag = true, .help = "Read-only." },
+	{ NULL }
+};
+
+const struct verb verb_attach = {
+	.name = "attach", .target = TARGET_VOLUME, .words = attach_words,
+	.help = "Attach the volume to this host; 'device' then shows where.",
+	.example = "1", .check = check_attach, .run = run_attach,
+};
+
+/* ---- detach ---- */
+
+static int release_device(struct job *j, const struct call *c,
+			  struct volume *v, struct err *err)
+{
+	struct attach_result a = { 0 };
+	struct device dev = { 0 };
+	int r;
+
+	if (!v->local || !v->local->attach_json)
+		return 0;
+	r = attach_decode(v->local->attach_json, &a, err);
+	if (r == 0 && a.kind == KIND_BLOCK) {
+		job_step(j, "release-device");
+		r = device_find(c, &a.device, &dev, err);
+		if (r == -ENODEV)
+			r = 0;   /* gone already */
+		else if (r == 0)
+			r = device_check_free(c, &dev, err);
+		if (r == 0)
+			r = device_release(c, &a.device, err);
+	}
+	attach_done(&a);
+	return r;
+}
+
+int detach_volume(struct job *j, const struct call *c, bool force,
+		  struct err *err)
+{
+	struct volume *v = job_volume(j, err);
+	int r;
+
+	if (!v)
+		return -err->num;
+	if (volume_is_mounted(v)) {
+		r = err_set(err, EBUSY, "it is mounted here: echo 1 > "
+			    "%s/unmount first", v->name);
+		goto out;
+	}
+	r = release_device(j, c, v, err);
+	if (r < 0)
+		goto out;
+	job_step(j, "detach");
+	FAULT_POINT("job.detach.before-call");
+	r = v->local && v->local->gone
+		    ? 0 : PROVIDER_CALL(j, c, j->svc->provider->detach(
+			j->svc->session, c, &v->f, force, err), err);
+	FAULT_POINT("job.detach.called");
+	if (r == 0)
+		r = volume_update(j->svc, j->serial,
+				  &(struct volume_update){
+					  .local = local_detached,
+					  .store = true, .urgent = true,
+					  .event = "detach" }, err);
+	if (r == 0 && j->svc->provider->get && !(v->local && v->local->gone)) {
+		refresh_one(j->svc, c, j->serial, err);
+		r = wait_for_state(j, c, VOLUME_DETACHING, err);
+	}
+out:
+	volume_unref(v);
+	return r;
+}
+
+static int check_detach(struct job *j, struct err *err)
+{
+	struct volume *v = job_volume(j, err);
+	int r = 0;
+
+	if (!v)
+		return -err->num;
+	if (volume_is_mounted(v))
+		r = err_set(err, EBUSY, "detach '%s': it is mounted here; echo "
+			    "1 > %s/unmount first", v->name, v->name);
+	else if (!volume_is_attached(v) &&
+		 !(v->local && v->local->attach_json) &&
+		 v->f.state != VOLUME_ATTACHING &&
+		 v->f.state != VOLUME_DETACHING)
+		r = 1;
+	volume_unref(v);
+	return r;
+}
+
+static int run_detach(struct job *j, struct err *err)
+{
+	struct call c;
+
+	job_call(j, &c);
+	if (detach_volume(j, &c, line_has(&j->line, "force"), err) < 0)
+		return err_wrap(err, "detach '%s'", j->name);
+	return 0;
+}
+
+static const struct word_spec detach_words[] = {
+	{ "force", OPT_BOOL, .flag = true,
+	  .help = "Ask the service to do it by force." },
+	{ NULL }
+};
+
+const struct verb verb_detach = {
+	.name = "detach", .target = TARGET_VOLUME, .words = detach_words,
+	.help = "Detach the volume from this host; it must not be mounted.",
+	.example = "1", .check = check_detach, .run = run_detach,
+	.urgent = true,
+};
+
+/* ---- cancel ---- */
+
+static int check_cancel(struct job *j, struct err *err)
+{
+	struct engine *e = j->engine;
+	uint64_t id = 0;
+
+	pthread_mutex_lock(&e->jobs_lock);
+	struct job *running = job_of_volume(j->svc, j->serial);
+
+	if (running)
+		id = running->id;
+	pthread_mutex_unlock(&e->jobs_lock);
+	if (id)
+		job_cancel(e, id);
+	return 1;
+}
+
+const struct verb verb_cancel = {
+	.name = "cancel", .target = TARGET_VOLUME,
+	.help = "Stop what runs on this volume, safely.", .example = "1",
+	.check = check_cancel,
+};

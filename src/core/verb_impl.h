@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VOLFS_CORE_VERB_IMPL_H
+#define VOLFS_CORE_VERB_IMPL_H
+
+/* What the verb_*.c files share. */
+
+#include "core/engine_impl.h"
+
+/* Waits before a throttled request is repeated; doubles @wait_ms. False: the
+ * deadline is near or the job was cancelled. */
+bool provider_backoff(struct job *j, const struct call *c, int64_t *wait_ms);
+
+/* Calls into the driver: one at a time unless it is parallel; what it answers
+ * EAGAIN to is repeated with growing waits. */
+#define PROVIDER_CALL(j, c, expr, err)                                      \
+	__extension__({                                                     \
+		int r_;                                                     \
+		int64_t wait_ms_ = 500;                                     \
+		do {                                                        \
+			service_enter((j)->svc);                            \
+			r_ = (expr);                                        \
+			service_leave((j)->svc);                            \
+		} while (r_ == -EAGAIN && provider_backoff(j, c, &wait_ms_)); \
+		r_;                                                         \
+	})
+
+/* Asks the service until the volume is no longer in @pending. -EIO when it
+ * went to error, -ESTALE when it is gone. */
+int wait_for_state(struct job *j, const struct call *c,
+		   enum volume_state pending, struct err *err);
+
+/* The size as the service will have it; -EINVAL outside its bounds. */
+int check_size(const struct job *j, uint64_t *size, struct err *err);
+
+/* "volfs" and "volfs.*" are ours; empty is nobody's. */
+int tag_check_key(const char *key, struct err *err);
+
+/* Notes a removed id, so that a late listing does not bring it back. */
+void tombstone_add(struct service *s, const char *id);
+
+int make_snapshot(struct job *j, struct store_batch *b, struct err *err);
+int show_snapshot(struct job *j, struct err *err);
+void verb_snapshot_failed(struct job *j);
+
+/* -EBUSY when mounted, attached or in use elsewhere; @what names the verb. */
+int check_unused(const struct job *j, const struct volume *v,
+		 struct err *err);
+
+#endif

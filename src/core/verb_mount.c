@@ -1,0 +1,861 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mount and unmount. A volume is mounted once, at a private place, and bound
+ * at its data/; who asked for it is a named user. The first mounts, the last
+ * unmounts.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "core/engine_impl.h"
+#include "core/host/device.h"
+#include "core/host/filesystem.h"
+#include "core/host/mount.h"
+#include "core/verb_impl.h"
+
+#define USER_NAME_MAX 255
+#define USERS_MAX 1024
+
+void private_dir(struct service *s, uint64_t serial, char *out, size_t room)
+{
+	snprintf(out, room, "%s/mnt/%s/%" PRIx64, s->engine->o.run_dir,
+		 s->name, serial);
+}
+
+static const char *user_of(const struct job *j)
+{
+	const char *user = job_word(j, "user");
+
+	return user ? user : "manual";
+}
+
+static const struct mount_user *find_user(const struct volume *v,
+					  const char *name)
+{
+	for (size_t i = 0; v->local && i < v->local->n_users; i++)
+		if (strcmp(v->local->users[i].name, name) == 0)
+			return &v->local->users[i];
+	return NULL;
+}
+
+/* ---- users ---- */
+
+struct with_user {
+	const char *name;
+	bool read_only, all;
+};
+
+static void local_add_user(struct volume_local *l, void *arg)
+{
+	struct with_user *u = arg;
+	struct mount_user *users;
+
+	for (size_t i = 0; i < l->n_users; i++)
+		if (strcmp(l->users[i].name, u->name) == 0)
+			return;
+	users = realloc(l->users, (l->n_users + 1) * sizeof(*users));
+	if (!users)
+		return;
+	l->users = users;
+	users[l->n_users] = (struct mount_user){ strdup(u->name),
+						 clock_unix_s(),
+						 u->read_only };
+	if (users[l->n_users].name)
+		l->n_users++;
+	l->last_used_at_s = clock_unix_s();
+}
+
+static void local_drop_user(struct volume_local *l, void *arg)
+{
+	struct with_user *u = arg;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n_users; i++) {
+		if (u->all || strcmp(l->users[i].name, u->name) == 0)
+			free(l->users[i].name);
+		else
+			l->users[kept++] = l->users[i];
+	}
+	l->n_users = kept;
+	l->last_used_at_s = clock_unix_s();
+}
+
+/* ---- mount ---- */
+
+struct mounting {
+	struct job *j;
+	struct volume *v;            /* attached by now */
+	struct attach_result how;
+	struct device device;
+	struct fs_probe probe;
+	char fstype[32];
+	char options[512];
+	char dir[512];
+	bool read_only, fresh;       /* fresh: our mkfs, just now */
+	const char *subpath;
+};
+
+static void join_list(char *const *list, char *out, size_t room)
+{
+	out[0] = '\0';
+	for (; list && *list; list++)
+		snprintf(out + strlen(out), room - strlen(out), "%s%s",
+			 out[0] ? "," : "", *list);
+}
+
+/* What a user may set, in this order: this mount's word, the volume's, the
+ * configuration's. */
+static void choose_options(struct mounting *m)
+{
+	const struct service_options *o = &m->j->svc->config->core;
+	const struct volume_local *l = m->v->local;
+	const char *word = job_word(m->j, "options");
+	const char *fstype = job_word(m->j, "fstype");
+
+	if (word)
+		snprintf(m->options, sizeof(m->options), "%s", word);
+	else if (l && l->options)
+		snprintf(m->options, sizeof(m->options), "%s", l->options);
+	else
+		join_list(o->options, m->options, sizeof(m->options));
+	if (!m->options[0])
+		snprintf(m->options, sizeof(m->options), "nodev,nosuid");
+	snprintf(m->fstype, sizeof(m->fstype), "%s",
+		 fstype ? fstype : l && l->fstype ? l->fstype
+		 : o->fstype ? o->fstype : "ext4");
+	m->subpath = l && l->subpath ? l->subpath
+		     : o->subpath && *o->subpath ? o->subpath : "/";
+	m->read_only = line_has(&m->j->line, "ro") ||
+		       m->v->local->attached_read_only;
+}
+
+/* The last of the four conditions before mkfs; fs_make() has the others. */
+static int may_format(const struct mounting *m, bool overwrite,
+		      struct err *err)
+{
+	const struct volume *v = m->v;
+	const struct volume_local *l = v->local;
+	const char *why = NULL;
+
+	if (m->read_only)
+		return err_set(err, EROFS, "it has no file system yet and was "
+			       "to be mounted read-only");
+	if (overwrite)
+		return 0;
+	if (!v->f.managed)
+		why = "it was not made by volfs";
+	else if (l && l->imported)
+		why = "it was imported";
+	else if (l && l->formatted)
+		why = "volfs made a file system on it before";
+	else if (v->f.source == SOURCE_SNAPSHOT || v->f.source == SOURCE_VOLUME)
+		why = "it was made from another volume";
+	if (!why && m->probe.blank)
+		return 0;
+	return err_set(err, EUCLEAN, "%s has no file system that can be "
+		       "mounted (%s) and is not made anew, because %s: look at "
+		       "it with fsck %s, or give up its content with "
+		       "overwrite=%s", m->device.path,
+		       m->probe.found[0] ? m->probe.found : "nothing found",
+		       why ? why : "it is not blank", m->device.path,
+		       v->name);
+}
+
+static void local_formatting(struct volume_local *l, void *arg)
+{
+	struct mounting *m = arg;
+
+	l->formatting = true;
+	free(l->fstype);
+	l->fstype = strdup(m->fstype);
+}
+
+static void local_formatted(struct volume_local *l, void *arg)
+{
+	l->formatting = false;
+	l->formatted = true;
+}
+
+/* "formatting" is stored before mkfs and "formatted" after it: what a crash
+ * in between leaves on the device is mkfs's own, and is overwritten. */
+static int format(struct mounting *m, const struct call *c, bool overwrite,
+		  struct err *err)
+{
+	bool again = m->v->local && m->v->local->formatting;
+	int r;
+
+	r = again ? 0 : may_format(m, overwrite, err);
+	if (r < 0)
+		return r;
+	if (fs_type_check(m->fstype, err) < 0)
+		return -err->num;
+	r = volume_update(m->j->svc, m->j->serial,
+			  &(struct volume_update){ .local = local_formatting,
+						   .arg = m, .store = true },
+			  err);
+	if (r < 0)
+		return r;
+	job_step(m->j, "make-file-system");
+	FAULT_POINT("job.mount.before-mkfs");
+	r = fs_make(c, &m->device, m->fstype, NULL, m->v->f.size_bytes,
+		    overwrite || again, err);
+	FAULT_POINT("job.mount.after-mkfs");
+	if (r < 0)
+		return r;
+	m->fresh = true;
+	return volume_update(m->j->svc, m->j->serial,
+			     &(struct volume_update){ .local = local_formatted,
+						      .store = true }, err);
+}
+
+/* A job that a crash interrupted may find its volume mounted already: then
+ * there is nothing to look for on the device. */
+static bool is_mounted_already(struct mounting *m)
+{
+	struct mount_table t = { 0 };
+	const struct mount_entry *e;
+	bool found;
+
+	if (!m->j->resumed || mount_table_read(&t, NULL) < 0)
+		return false;
+	e = mount_table_find(&t, m->dir);
+	found = e != NULL;
+	if (found)
+		snprintf(m->fstype, sizeof(m->fstype), "%s", e->fstype);
+	mount_table_done(&t);
+	return found;
+}
+
+/* The device, a file system on it that is sound, its type in m->fstype. */
+static int prepare_block(struct mounting *m, const struct call *c,
+			 struct err *err)
+{
+	bool overwrite = line_has(&m->j->line, "overwrite");
+	int r;
+
+	r = device_wait(c, &m->how.device,
+			m->j->svc->config->core.device_timeout_ms, &m->device,
+			err);
+	if (r < 0 || is_mounted_already(m))
+		return r;
+	job_step(m->j, "look-at-device");
+	r = fs_probe(c, &m->device, m->v->f.size_bytes, &m->probe, err);
+	if (r < 0)
+		return r;
+	if (overwrite || m->v->local->formatting || !m->probe.type[0])
+		return format(m, c, overwrite, err);
+	snprintf(m->fstype, sizeof(m->fstype), "%s", m->probe.type);
+	if (m->read_only || strcmp(m->j->svc->config->core.fsck ?
+				   m->j->svc->config->core.fsck : "preen",
+				   "never") == 0)
+		return 0;
+	job_step(m->j, "check-file-system");
+	return fs_check(c, &m->device, m->fstype, err);
+}
+
+/* A copy has the uuid of its original, and xfs refuses the second of them. */
+static void add_nouuid(struct mounting *m)
+{
+	size_t len = strlen(m->options);
+
+	if (strcmp(m->fstype, "xfs") == 0 &&
+	    m->v->f.source != SOURCE_NONE && !strstr(m->options, "nouuid"))
+		snprintf(m->options + len, sizeof(m->options) - len,
+			 ",nouuid");
+}
+
+/* ext4 can only grow mounted with a capability that we may lack, but always
+ * before it is mounted. */
+static void grow_before(struct mounting *m, const struct call *c)
+{
+	struct err err = ERR_INIT;
+
+	if (m->v->local->grow_pending && !m->read_only &&
+	    strncmp(m->fstype, "ext", 3) == 0 &&
+	    fs_grow(c, &m->device, m->fstype, NULL, &err) < 0)
+		log_warn("mount '%s/%s': %s", m->j->svc->name, m->v->name,
+			 err.text);
+}
+
+static int mount_it(struct mounting *m, const struct call *c, struct err *err)
+{
+	const struct service_options *o = &m->j->svc->config->core;
+	struct mount_spec spec = { .target = m->dir,
+				   .read_only = m->read_only };
+	char options[768];
+	int r;
+
+	snprintf(options, sizeof(options), "%s", m->options);
+	switch (m->how.kind) {
+	case KIND_BLOCK:
+		r = prepare_block(m, c, err);
+		if (r < 0)
+			return r;
+		add_nouuid(m);
+		grow_before(m, c);
+		snprintf(options, sizeof(options), "%s", m->options);
+		spec.source = m->device.path;
+		spec.fstype = m->fstype;
+		break;
+	case KIND_DIRECTORY:
+		spec.source = m->how.directory;
+		spec.fstype = "bind";
+		snprintf(m->fstype, sizeof(m->fstype), "bind");
+		break;
+	default:
+		spec.source = m->how.source;
+		spec.fstype = m->how.fstype;
+		snprintf(m->fstype, sizeof(m->fstype), "%s", m->how.fstype);
+		if (m->how.options && *m->how.options)
+			snprintf(options, sizeof(options), "%s,%s",
+				 m->how.options, m->options);
+	}
+	spec.options = options;
+	job_step(m->j, "mount");
+	FAULT_POINT("job.mount.before-mount");
+	r = mount_private(c, &spec, err);
+	FAULT_POINT("job.mount.mounted");
+	if (r == 0 && m->fresh && strcmp(m->subpath, "/") == 0)
+		r = mount_set_root_owner(c, m->dir, o->uid, o->gid, o->mode,
+					 err);
+	if (r == 0 && m->how.kind == KIND_BLOCK)
+		r = device_set_autoclear(c, &m->how.device, err);
+	return r;
+}
+
+/* What of the mount's options is said again of each of its places. */
+static void place_options(const char *options, char *out, size_t room)
+{
+	static const char *const words[] = { "nodev", "nosuid", "noexec" };
+	char padded[1024];
+
+	out[0] = '\0';
+	snprintf(padded, sizeof(padded), ",%s,", options ? options : "");
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		char word[16];
+
+		snprintf(word, sizeof(word), ",%s,", words[i]);
+		if (strstr(padded, word))
+			snprintf(out + strlen(out), room - strlen(out), "%s%s",
+				 out[0] ? "," : "", words[i]);
+	}
+}
+
+static int bind_data(struct service *s, const struct volume *v,
+		     const char *subpath, const char *options, bool read_only,
+		     bool make, const struct call *c, struct err *err)
+{
+	struct engine *e = s->engine;
+	const struct service_options *o = &s->config->core;
+	const struct volume_local *l = v->local;
+	AUTO(auto_free) char *data = NULL;
+	char dir[512], place[64];
+	struct mount_bind b = {
+		.private_dir = dir, .subpath = subpath, .make = make,
+		.uid = l && l->data_uid != (uid_t)-1 ? l->data_uid : o->uid,
+		.gid = l && l->data_gid != (gid_t)-1 ? l->data_gid : o->gid,
+		.mode = l && l->data_mode != (mode_t)-1 ? l->data_mode
+							: o->mode,
+		.read_only = read_only, .options = place,
+	};
+
+	place_options(options, place, sizeof(place));
+	private_dir(s, v->node->serial, dir, sizeof(dir));
+	data = e->o.host.data_path(e->o.host.arg, s->name, v->name);
+	if (!data)
+		return err_oom(err);
+	b.data = data;
+	return mount_bind(c, &b, err);
+}
+
+static void local_mounted(struct volume_local *l, void *arg)
+{
+	struct mounting *m = arg;
+	struct with_user u = { user_of(m->j), m->read_only, false };
+
+	l->mounted = true;
+	l->mount_read_only = m->read_only;
+	free(l->fstype);
+	l->fstype = strdup(m->fstype);
+	free(l->options);
+	l->options = strdup(m->options);
+	free(l->subpath);
+	l->subpath = strdup(m->subpath);
+	l->went_read_only = false;
+	local_add_user(l, &u);
+}
+
+/* A mount that cannot be completed leaves neither mount nor attachment that
+ * was not there before. */
+static void undo_mount(struct mounting *m)
+{
+	struct engine *e = m->j->engine;
+	AUTO(auto_free) char *data = NULL;
+	struct call c = { .deadline_ms = clock_ms() + 30000, .token = "",
+			  .job = "" };
+	struct err err = ERR_INIT;
+
+	data = e->o.host.data_path(e->o.host.arg, m->j->svc->name,
+				   m->v->name);
+	if (data)
+		mount_umount(&c, data, UMOUNT_PLAIN, &err);
+	if (mount_umount(&c, m->dir, UMOUNT_PLAIN, &err) < 0) {
+		log_warn("mount '%s/%s' failed and could not be undone: %s",
+			 m->j->svc->name, m->v->name, err.text);
+		return;
+	}
+	if (m->v->local->attached_by_mount &&
+	    detach_volume(m->j, &c, false, &err) < 0)
+		log_warn("mount '%s/%s' failed and it stays attached: %s",
+			 m->j->svc->name, m->v->name, err.text);
+}
+
+static int add_user(struct job *j, const struct volume *v, struct err *err)
+{
+	struct with_user u = { user_of(j), line_has(&j->line, "ro"), false };
+
+	if (v->local->mount_read_only && !u.read_only)
+		return err_set(err, EBUSY, "mount '%s': it is mounted "
+			       "read-only for others: ls %s/users", v->name,
+			       v->name);
+	if (v->local->n_users >= USERS_MAX)
+		return err_set(err, EAGAIN, "mount '%s': it has %d users",
+			       v->name, USERS_MAX);
+	return volume_update(j->svc, j->serial,
+			     &(struct volume_update){ .local = local_add_user,
+						      .arg = &u, .store = true,
+						      .event = "user" }, err);
+}
+
+/* Grows what a resize while unmounted left behind. */
+static void grow_pending(struct mounting *m, const struct call *c)
+{
+	struct err err = ERR_INIT;
+
+	if (m->how.kind != KIND_BLOCK || m->read_only ||
+	    !m->v->local->grow_pending)
+		return;
+	if (grow_filesystem(m->j, c, &err) < 0)
+		log_warn("mount '%s/%s': its file system is smaller than the "
+			 "volume: %s", m->j->svc->name, m->v->name, err.text);
+}
+
+static void usage_of(struct service *s, uint64_t serial, const struct call *c);
+
+static int run_mount(struct job *j, struct err *err)
+{
+	struct mounting m = { .j = j };
+	struct volume *v = job_volume(j, err);
+	bool attached;
+	struct call c;
+	int r;
+
+	if (!v)
+		return -err->num;
+	if (volume_is_mounted(v)) {
+		r = add_user(j, v, err);
+		volume_unref(v);
+		return r;
+	}
+	attached = v->local && v->local->attached;
+	volume_unref(v);
+	job_call(j, &c);
+	r = attach_volume(j, &c, !attached, line_has(&j->line, "ro"), err);
+	if (r < 0)
+		return err_wrap(err, "mount '%s'", j->name);
+	m.v = job_volume(j, err);
+	if (!m.v)
+		return -err->num;
+	private_dir(j->svc, j->serial, m.dir, sizeof(m.dir));
+	choose_options(&m);
+	r = attach_decode(m.v->local->attach_json, &m.how, err);
+	if (r == 0)
+		r = mount_it(&m, &c, err);
+	if (r == 0)
+		r = bind_data(j->svc, m.v, m.subpath, m.options, m.read_only,
+			      true, &c, err);
+	FAULT_POINT("job.mount.bound");
+	if (r == 0)
+		r = volume_update(j->svc, j->serial,
+				  &(struct volume_update){
+					  .local = local_mounted, .arg = &m,
+					  .store = true, .event = "mount" },
+				  err);
+	if (r == 0) {
+		grow_pending(&m, &c);
+		usage_of(j->svc, j->serial, &c);
+		publish_daemon(j->engine);
+	} else if (!(j->engine->stopping && r == -ECANCELED)) {
+		undo_mount(&m);
+	}
+	attach_done(&m.how);
+	volume_unref(m.v);
+	return r < 0 ? err_wrap(err, "mount '%s'", j->name) : 0;
+}
+
+static int check_user_name(const char *name, struct err *err)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > USER_NAME_MAX)
+		return err_set(err, EINVAL, "mount: a user's name has 1 to %d "
+			       "bytes", USER_NAME_MAX);
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f)
+			return err_set(err, EINVAL, "mount: a user's name has "
+				       "no blanks or control bytes");
+	return 0;
+}
+
+static int check_mount(struct job *j, struct err *err)
+{
+	const char *overwrite = job_word(j, "overwrite");
+	const char *options = job_word(j, "options");
+	const char *fstype = job_word(j, "fstype");
+	struct volume *v = job_volume(j, err);
+	int r;
+
+	if (!v)
+		return -err->num;
+	r = check_user_name(user_of(j), err);
+	if (r == 0 && overwrite && strcmp(overwrite, v->name) != 0)
+		r = err_set(err, EINVAL, "mount '%s': overwrite=%s: to give up "
+			    "the content of this volume write overwrite=%s",
+			    v->name, overwrite, v->name);
+	if (r == 0 && overwrite && check_managed(j, v, err) < 0)
+		r = -err->num;
+	if (r == 0 && fstype)
+		r = fs_type_check(fstype, err);
+	if (r == 0 && options)
+		r = fs_options_check(fstype ? fstype
+				     : v->local && v->local->fstype
+					     ? v->local->fstype
+				     : j->svc->config->core.fstype
+					     ? j->svc->config->core.fstype
+					     : "ext4", options, err);
+	if (r == 0 && volume_is_mounted(v) && find_user(v, user_of(j)))
+		r = 1;
+	else if (r == 0 && volume_is_mounted(v) && overwrite)
+		r = err_set(err, EBUSY, "mount '%s': it is mounted, so "
+			    "nothing is overwritten", v->name);
+	volume_unref(v);
+	return r;
+}
+
+static const struct word_spec mount_words[] = {
+	{ "ro", OPT_BOOL, .flag = true, .help = "Read-only." },
+	{ "user", OPT_STR, .dflt = "manual",
+	  .help = "Who holds it; the last user's unmount unmounts." },
+	{ "options", OPT_STR,
+	  .help = "Mount options, comma-separated, of a closed list." },
+	{ "fstype", OPT_STR, .help = "File system, if it has none yet." },
+	{ "overwrite", OPT_STR,
+	  .help = "The volume's name: make a new file system, and give up "
+		  "what is there." },
+	{ NULL }
+};
+
+const struct verb verb_mount = {
+	.name = "mount", .target = TARGET_VOLUME, .words = mount_words,
+	.help = "Mount the volume at data/, attaching it first; a blank one "
+		"gets a file system.",
+	.example = "1", .check = check_mount, .run = run_mount,
+};
+
+/* ---- unmount ---- */
+
+static void local_unmounted(struct volume_local *l, void *arg)
+{
+	struct with_user all = { .all = true };
+
+	l->mounted = false;
+	l->mount_read_only = false;
+	l->usage_known = false;
+	l->went_read_only = false;
+	local_drop_user(l, &all);
+}
+
+/* data/ first, for that is where users are; then the private place. When that
+ * one is busy data/ comes back: nothing is half done. */
+static int unmount_both(struct job *j, const struct call *c, struct volume *v,
+			enum umount_how how, struct err *err)
+{
+	struct engine *e = j->engine;
+	AUTO(auto_free) char *data = NULL;
+	char dir[512];
+	int r;
+
+	private_dir(j->svc, j->serial, dir, sizeof(dir));
+	data = e->o.host.data_path(e->o.host.arg, j->svc->name, v->name);
+	if (!data)
+		return err_oom(err);
+	job_step(j, "unmount");
+	FAULT_POINT("job.unmount.before");
+	r = mount_umount(c, data, how, err);
+	FAULT_POINT("job.unmount.data");
+	if (r < 0)
+		return r;
+	r = mount_umount(c, dir, how, err);
+	FAULT_POINT("job.unmount.private");
+	if (r < 0)
+		mount_rebind(j->svc, v, NULL);
+	return r;
+}
+
+static int run_unmount(struct job *j, struct err *err)
+{
+	bool force = line_has(&j->line, "force");
+	bool lazy = line_has(&j->line, "lazy");
+	struct with_user u = { user_of(j), false, force || lazy };
+	struct volume *v = job_volume(j, err);
+	bool detach;
+	struct call c;
+	int r;
+
+	if (!v)
+		return -err->num;
+	job_call(j, &c);
+	detach = v->local && v->local->attached_by_mount && !lazy &&
+		 !line_has(&j->line, "keep");
+	if (!volume_is_mounted(v)) {
+		/* A repeat after a crash between the unmount and the detach. */
+		r = j->resumed && detach ? detach_volume(j, &c, force, err) : 0;
+		goto out;
+	}
+	if (!u.all && v->local->n_users > (find_user(v, u.name) ? 1 : 0)) {
+		r = volume_update(j->svc, j->serial,
+				  &(struct volume_update){
+					  .local = local_drop_user, .arg = &u,
+					  .store = true, .urgent = true,
+					  .event = "user" }, err);
+		goto out;
+	}
+	r = unmount_both(j, &c, v, lazy ? UMOUNT_LAZY
+				   : force ? UMOUNT_FORCE : UMOUNT_PLAIN, err);
+	if (r < 0)
+		goto out;
+	r = volume_update(j->svc, j->serial,
+			  &(struct volume_update){ .local = local_unmounted,
+						   .store = true,
+						   .urgent = true,
+						   .event = "unmount" }, err);
+	FAULT_POINT("job.unmount.stored");
+	publish_daemon(j->engine);
+	if (r == 0 && detach && detach_volume(j, &c, force, err) < 0)
+		r = err_wrap(err, "it is unmounted here, but not detached");
+out:
+	volume_unref(v);
+	return r < 0 ? err_wrap(err, "unmount '%s'", j->name) : 0;
+}
+
+static int check_unmount(struct job *j, struct err *err)
+{
+	struct volume *v = job_volume(j, err);
+	bool busy;
+
+	if (!v)
+		return -err->num;
+	pthread_mutex_lock(&j->engine->jobs_lock);
+	busy = job_of_volume(j->svc, j->serial) != NULL;
+	pthread_mutex_unlock(&j->engine->jobs_lock);
+	busy |= volume_is_mounted(v);
+	volume_unref(v);
+	return busy ? 0 : 1;
+}
+
+static const struct word_spec unmount_words[] = {
+	{ "user", OPT_STR, .dflt = "manual", .help = "Whose hold ends." },
+	{ "keep", OPT_BOOL, .flag = true, .help = "Leave it attached." },
+	{ "force", OPT_BOOL, .flag = true,
+	  .help = "For all users, and although a server hangs." },
+	{ "lazy", OPT_BOOL, .flag = true,
+	  .help = "For all users; what is open goes on until closed." },
+	{ NULL }
+};
+
+const struct verb verb_unmount = {
+	.name = "unmount", .target = TARGET_VOLUME, .words = unmount_words,
+	.help = "End one user's hold; the last one unmounts, and detaches "
+		"what mount attached.",
+	.example = "1", .check = check_unmount, .run = run_unmount,
+	.urgent = true,
+};
+
+/* ---- at a start ---- */
+
+int mount_rebind(struct service *s, struct volume *v, struct err *err)
+{
+	struct call c = { .deadline_ms = clock_ms() + 30000, .token = "",
+			  .job = "" };
+
+	return bind_data(s, v, v->local->subpath ? v->local->subpath : "/",
+			 v->local->options, v->local->mount_read_only, false,
+			 &c, err);
+}
+
+static void local_not_here(struct volume_local *l, void *arg)
+{
+	const bool *device = arg;
+
+	local_unmounted(l, NULL);
+	if (*device)
+		return;
+	l->attached = l->attached_by_mount = false;
+	free(l->device);
+	l->device = NULL;
+	free(l->attach_json);
+	l->attach_json = NULL;
+	l->device_devno = 0;
+}
+
+/* Is the device of an attached volume still there? */
+static bool device_is_here(struct volume *v)
+{
+	struct call c = { .deadline_ms = clock_ms() + 10000, .token = "",
+			  .job = "" };
+	struct attach_result a = { 0 };
+	struct err err = ERR_INIT;
+	struct device dev;
+	bool here = true;
+
+	if (!v->local->attach_json ||
+	    attach_decode(v->local->attach_json, &a, &err) < 0)
+		return false;
+	if (a.kind == KIND_BLOCK)
+		here = device_find(&c, &a.device, &dev, &err) != -ENODEV;
+	attach_done(&a);
+	return here;
+}
+
+static void recover_volume(struct service *s, struct volume *v,
+			   const struct mount_table *t)
+{
+	struct err err = ERR_INIT;
+	char dir[512];
+	bool device;
+
+	private_dir(s, v->node->serial, dir, sizeof(dir));
+	if (v->local->mounted && mount_table_find(t, dir)) {
+		if (mount_rebind(s, v, &err) < 0)
+			log_error("'%s/%s' is still mounted at %s, but not at "
+				  "its data/: %s", s->name, v->name, dir,
+				  err.text);
+		return;
+	}
+	if (!v->local->mounted && !v->local->attached)
+		return;
+	device = device_is_here(v);
+	if (device && !v->local->mounted)
+		return;
+	volume_update(s, v->node->serial,
+		      &(struct volume_update){ .local = local_not_here,
+					       .arg = &device, .store = true,
+					       .event = "rebooted" }, &err);
+}
+
+/* After a start: what is still mounted is bound again; what a reboot ended is
+ * no longer shown; `auto` volumes are mounted. */
+void mount_recover(struct service *s)
+{
+	struct mount_table t = { 0 };
+	struct err err = ERR_INIT;
+	struct inventory *inv;
+
+	if (mount_table_read(&t, &err) < 0) {
+		log_error("%s", err.text);
+		return;
+	}
+	inv = service_inventory(s);
+	for (size_t i = 0; i < inv->n_volumes; i++) {
+		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
+		bool is_auto;
+
+		if (!v || !v->local || has_unfinished_job(s, v)) {
+			volume_unref(v);
+			continue;
+		}
+		is_auto = v->local->auto_mount;
+		recover_volume(s, v, &t);
+		volume_unref(v);
+		v = service_volume(s, inv->by_serial[i]->serial);
+		if (v && is_auto && !volume_is_mounted(v) && s->session)
+			job_internal(s->engine, s, "mount", v->node->serial,
+				     "user=auto", &err);
+		volume_unref(v);
+	}
+	inventory_unref(inv);
+	mount_table_done(&t);
+}
+
+/* ---- usage ---- */
+
+struct measured {
+	struct fs_usage u;
+	const char *scope;
+};
+
+static void local_usage(struct volume_local *l, void *arg)
+{
+	struct measured *m = arg;
+
+	l->usage_known = true;
+	snprintf(l->usage_scope, sizeof(l->usage_scope), "%s", m->scope);
+	l->total_bytes = m->u.total_bytes;
+	l->used_bytes = m->u.used_bytes;
+	l->available_bytes = m->u.available_bytes;
+	l->total_inodes = m->u.total_inodes;
+	l->used_inodes = m->u.used_inodes;
+	l->usage_at_s = clock_unix_s();
+	l->went_read_only = m->u.read_only && !l->mount_read_only;
+}
+
+static void measure(struct service *s, const struct call *c, struct volume *v)
+{
+	struct measured m = { .scope = s->provider->kind == KIND_BLOCK
+					       ? "volume" : "share" };
+	const struct volume_local *l = v->local;
+	struct err err = ERR_INIT;
+	char dir[512];
+
+	private_dir(s, v->node->serial, dir, sizeof(dir));
+	if (fs_usage(c, dir, 5000, &m.u, &err) < 0)
+		return;
+	if (l->usage_known && l->used_bytes == m.u.used_bytes &&
+	    l->total_bytes == m.u.total_bytes &&
+	    l->used_inodes == m.u.used_inodes &&
+	    l->went_read_only == (m.u.read_only && !l->mount_read_only))
+		return;
+	volume_update(s, v->node->serial,
+		      &(struct volume_update){ .local = local_usage,
+					       .arg = &m }, NULL);
+}
+
+static void usage_of(struct service *s, uint64_t serial, const struct call *c)
+{
+	struct volume *v = service_volume(s, serial);
+
+	if (v && volume_is_mounted(v))
+		measure(s, c, v);
+	volume_unref(v);
+}
+
+void usage_measure(struct service *s, const struct call *c)
+{
+	struct inventory *inv = service_inventory(s);
+
+	for (size_t i = 0; i < inv->n_volumes; i++) {
+		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
+
+		if (v && volume_is_mounted(v) && call_check(c, NULL) == 0)
+			measure(s, c, v);
+		volume_unref(v);
+	}
+	inventory_unref(inv);
+}

@@ -1,0 +1,16 @@
+# The drivers, one block each; registry.c has a line for each, too.
+libvolfs_core_a_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DVOLFS_LIBEXECDIR='"$(libexecdir)"'
+libvolfs_core_a_SOURCES += src/providers/registry.c
+
+# local: sparse files on loop devices.
+libvolfs_core_a_SOURCES += \
+	src/providers/local.c src/providers/local.h \
+	src/providers/local_copy.c src/providers/local_facts.c \
+	src/providers/local_snapshot.c src/providers/local_space.c \
+	src/providers/local_store.c
+
+# sim: the simulated cloud's driver, the one to copy from.
+libvolfs_core_a_SOURCES += \
+	src/providers/sim.c src/providers/sim.h \
+	src/providers/sim_cloud.c src/providers/sim_parse.c

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VOLFS_TESTS_FUZZ_H
+#define VOLFS_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What a target defines: takes any bytes, returns 0, dies where it finds a
+ * fault. The name and the form are libFuzzer's. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* And a NULL-terminated list of good inputs (there may be none), which the
+ * driver of the short run changes a little each. */
+extern const char *const fuzz_seeds[];
+
+/* assert(), which NDEBUG cannot take out. */
+#define FUZZ_CHECK(condition)                                              \
+	do {                                                               \
+		if (!(condition)) {                                        \
+			fprintf(stderr, "%s:%d: %s is false\n", __FILE__,  \
+				__LINE__, #condition);                     \
+			abort();                                           \
+		}                                                          \
+	} while (0)
+
+#endif

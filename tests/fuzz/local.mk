@@ -1,0 +1,45 @@
+# Fuzz targets: one program per parser, tests/fuzz/NAME.c, as fuzz.h says.
+# With --enable-fuzzing (and clang) they are linked with libFuzzer; else with
+# tests/fuzz/main.c, and then a short run belongs to every "make check".
+#
+# To add one: copy a block below and put the new name and library in it.
+
+FUZZ_TARGETS =
+if FUZZING
+FUZZ_MAIN =
+FUZZ_LINK = -fsanitize=fuzzer,address,undefined
+else
+FUZZ_MAIN = tests/fuzz/main.c
+FUZZ_LINK =
+endif
+
+FUZZ_TARGETS += tests/fuzz/parse
+tests_fuzz_parse_SOURCES = tests/fuzz/parse.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_parse_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_parse_LDADD = libvolfs-base.a
+
+FUZZ_TARGETS += tests/fuzz/escape
+tests_fuzz_escape_SOURCES = tests/fuzz/escape.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_escape_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_escape_LDADD = libvolfs-base.a
+
+FUZZ_TARGETS += tests/fuzz/volume
+tests_fuzz_volume_SOURCES = tests/fuzz/volume.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_volume_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_volume_LDADD = $(VOLFS_CORE_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/config
+tests_fuzz_config_SOURCES = tests/fuzz/config.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_config_LDADD = $(VOLFS_CORE_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/sim
+tests_fuzz_sim_SOURCES = tests/fuzz/sim.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_sim_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_sim_LDADD = $(VOLFS_CORE_LIBS)
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+EXTRA_DIST += tests/fuzz/main.c
+if !FUZZING
+TESTS += $(FUZZ_TARGETS)
+endif

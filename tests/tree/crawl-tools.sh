@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# find, grep -r, tar, cp -r, rsync, du and updatedb over 10,000 volumes, 100
+# of them mounted, one service silent: each succeeds, no request is counted at
+# the service, nothing changes.
+TEST_TIMEOUT=300
+. "${srcdir:-.}/tests/lib.sh"
+need rsync updatedb.plocate
+. "$source_dir/tests/lib/crowd.sh"
+crowd 10000 100
+# The timer's own refreshes are not what is counted here.
+requests=$(sim_requests)
+refreshes=$(sim GET /admin/counts | jq '.by_op.list + .by_op."list-snapshots"')
+before=$(picture)
+mkdir copy
+
+crawl() { # crawl SECONDS WHAT COMMAND...
+	local begin=$SECONDS what=$2 limit=$1
+	shift 2
+	"$@" >crawl.out 2>crawl.err </dev/null || {
+		fail "$what ends with $?"
+		head -n 5 crawl.err
+	}
+	[ ! -s crawl.err ] || fail "$what says: $(head -n 3 crawl.err)"
+	echo "$what: $((SECONDS - begin)) s"
+	[ $((SECONDS - begin)) -le "$limit" ] || fail "$what takes $((SECONDS - begin)) s"
+}
+
+crawl 30 find find "$tree" -xdev
+[ "$(wc -l <crawl.out)" -gt 200000 ] || fail "find sees $(wc -l <crawl.out) files"
+# grep finds nothing (1), but must not fail (2).
+crawl 60 grep sh -c "grep -r --exclude-dir=data 'no such text at all' '$tree'; [ \$? = 1 ]"
+crawl 30 du du -sx "$tree"
+is "du" 0 "$(cut -f 1 crawl.out)"
+crawl 60 tar tar --one-file-system -cf copy/all.tar "$tree"
+crawl 60 cp cp -rx "$tree/cloud" copy/cloud
+crawl 60 rsync rsync -ax "$tree/cloud/" copy/rsync/
+crawl 30 updatedb updatedb.plocate -U "$tree" -o copy/locate.db -l no --prunefs '' --prunepaths '' --prune-bind-mounts no
+crawl 30 "ls -lR" ls -lR "$tree/cloud"
+
+is "the tree" "$before" "$(picture)"
+is "mounted volumes" 100 "$(json "$tree/local/.status" .counts.mounted)"
+now=$(sim GET /admin/counts | jq '.by_op.list + .by_op."list-snapshots"')
+is "requests, but for those of the timer" 0 \
+	"$(($(sim_requests) - requests - (now - refreshes)))"
+stop
+finish

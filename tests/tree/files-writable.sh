@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every writable file that ls shows, of each driver, takes a write: none
+# answers that it is not supported.
+. "${srcdir:-.}/tests/lib.sh"
+sim_config 'volumes: 2'
+start
+within 10 has_json "$tree/cloud/.status" .state ok
+for s in local cloud; do
+	ok wr "$tree/$s/.create/db" size=512M
+	ok mkdir "$tree/$s/db/snapshots/one"
+	within 20 has "$tree/$s/db/snapshots/one/state" available
+done
+n=0
+write_all() { # write_all PATH...
+	local f said
+	for f; do
+		[ -f "$f" ] && [ -n "$(find "$f" -maxdepth 0 -perm /222)" ] || continue
+		n=$((n + 1))
+		for text in "no-such-word" "" 1 "$(head -c 200 "$f" | head -n 1)"; do
+			said=$(wr "$f" "$text")
+			case $said in
+			EOPNOTSUPP|ENOTSUP|ENOSYS|EIO) fail "'$text' to '$f': $said" ;;
+			esac
+		done
+	done
+}
+for state_now in plain attached mounted; do
+	for s in local cloud; do
+		v=$tree/$s/db
+		case $state_now in
+		attached) ok wr "$v/attach" 1 ;;
+		mounted) ok wr "$v/mount" 1 ;;
+		esac
+		write_all "$v"/* "$v"/snapshots/one/* "$tree/$s"/.[a-z]* \
+			"$tree/$s/.create/other" "$tree/$s/.import/other"
+		# What a "1" did to the other verbs is put right again.
+		wr "$v/unmount" force >/dev/null
+		wr "$v/detach" 1 >/dev/null
+	done
+done
+write_all "$tree"/cloud/sim*/* "$tree/.volfs"/jobs/*/* "$tree/.volfs/reload"
+[ $n -gt 60 ] || fail "only $n files were written"
+ok kill -0 "$pid"
+stop
+finish

@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# An image deleted behind the daemon's back: the volume is lost, not
+# recreated, and its mount is left alone.
+. "${srcdir:-.}/tests/lib.sh"
+config <<END
+services: {local: {driver: local, size: 64M}}
+END
+start
+s=$tree/local
+ok wr "$s/.create/db" 1
+ok wr "$s/.create/idle" 1
+ok wr "$s/db/mount" 1
+echo kept >"$s/db/data/file" && sync "$s/db/data/file"
+ok rm -rf "$state/volumes/local/db" "$state/volumes/local/idle"
+ok wr "$s/.refresh" 1
+within 5 has "$s/db/state" lost
+is "the data goes on" kept "$(cat "$s/db/data/file")"
+within 5 gone "$s/idle"
+got=$(wr "$s/db/size" 128M) && fail "a lost volume grows"
+is "growing it" ESTALE "$got"
+ok wr "$s/db/unmount" 1
+[ ! -e "$s/db" ] || ok wr "$s/db/forget" 1
+within 5 gone "$s/db"
+stop
+is "loop devices left" "" "$(loops)"
+finish

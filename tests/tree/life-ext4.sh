@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The whole life of a volume with ext4.
+. "${srcdir:-.}/tests/lib.sh"
+. "$source_dir/tests/lib/life.sh"
+start
+life ext4
+stop
+finish

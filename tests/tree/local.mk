@@ -1,0 +1,140 @@
+# Tests through a real mount, one behaviour a script, each in a cell of its own
+# (tests/lib/cell.c). They need root and /dev/fuse.
+#
+# To add one: write tests/tree/TOPIC-BEHAVIOUR.sh, begin it as the others do,
+# and put it into one of the lists: those of "make check" use the sim driver
+# alone and belong to every build; the others run by "make check-tree" and
+# "make check-crash".
+
+check_PROGRAMS += tests/lib/cell tests/lib/p99 tests/lib/wr
+tests_lib_cell_SOURCES = tests/lib/cell.c
+tests_lib_cell_LDADD = libvolfs-base.a
+tests_lib_p99_SOURCES = tests/lib/p99.c
+tests_lib_p99_LDADD = libvolfs-base.a
+tests_lib_wr_SOURCES = tests/lib/wr.c
+tests_lib_wr_LDADD = libvolfs-base.a
+
+TREE_SIM_TESTS = \
+	tests/tree/sim-attach-limit.sh \
+	tests/tree/sim-failures.sh \
+	tests/tree/sim-foreign.sh \
+	tests/tree/sim-lag.sh \
+	tests/tree/sim-life.sh \
+	tests/tree/sim-outside.sh \
+	tests/tree/sim-tags.sh \
+	tests/tree/sim-unreachable.sh \
+	tests/tree/signal-background-job.sh \
+	tests/tree/signal-interrupt.sh \
+	tests/tree/verb-timeout.sh \
+	tests/tree/write-forty-names.sh
+TESTS += $(TREE_SIM_TESTS)
+
+# The longest first: two run at once.
+TREE_TESTS = \
+	tests/tree/crawl-tools.sh \
+	tests/tree/crawl-removers.sh \
+	tests/tree/bind-confined.sh \
+	tests/tree/config-reload.sh \
+	tests/tree/config-unknown-key.sh \
+	tests/tree/daemon-background.sh \
+	tests/tree/daemon-down.sh \
+	tests/tree/daemon-second.sh \
+	tests/tree/daemon-sigkill.sh \
+	tests/tree/daemon-sigterm.sh \
+	tests/tree/data-read-only-below.sh \
+	tests/tree/disk-full-state.sh \
+	tests/tree/disk-full.sh \
+	tests/tree/events-grow.sh \
+	tests/tree/files-look.sh \
+	tests/tree/files-readme-commands.sh \
+	tests/tree/files-status-schema.sh \
+	tests/tree/files-writable.sh \
+	tests/tree/image-deleted.sh \
+	tests/tree/image-truncated.sh \
+	tests/tree/import-image.sh \
+	tests/tree/life-btrfs.sh \
+	tests/tree/life-ext4.sh \
+	tests/tree/life-xfs.sh \
+	tests/tree/mkfs-halfway.sh \
+	tests/tree/mount-auto.sh \
+	tests/tree/mount-busy.sh \
+	tests/tree/mount-subpath.sh \
+	tests/tree/names-bytes.sh \
+	tests/tree/names-limits.sh \
+	tests/tree/owner-delegated.sh \
+	tests/tree/owner-modes.sh \
+	tests/tree/owner-per-user.sh \
+	tests/tree/session-first-minutes.sh \
+	tests/tree/size-values.sh \
+	tests/tree/snapshot-under-writer.sh \
+	tests/tree/store-corrupt.sh \
+	tests/tree/store-locked.sh \
+	tests/tree/store-lost.sh \
+	tests/tree/store-newer.sh \
+	tests/tree/store-read-only.sh \
+	tests/tree/superblock-lost.sh \
+	tests/tree/verb-idempotent.sh \
+	tests/tree/write-lines.sh \
+	tests/tree/write-programs.sh
+# Measured, so alone.
+TREE_ALONE_TESTS = \
+	tests/tree/read-never-slowed.sh
+
+# kill -9 at every step; with --enable-fault-points.
+CRASH_TESTS = \
+	tests/tree/crash-local-snapshots.sh \
+	tests/tree/crash-local-volumes.sh \
+	tests/tree/crash-sim.sh \
+	tests/tree/crash-freeze.sh
+
+EXTRA_DIST += $(TREE_SIM_TESTS) $(TREE_TESTS) $(TREE_ALONE_TESTS) \
+	$(CRASH_TESTS) tests/lib.sh tests/lib/crash.sh tests/lib/crowd.sh \
+	tests/lib/life.sh tests/run
+
+check-tree: all $(check_PROGRAMS)
+	@status=0; \
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(TREE_TESTS)" \
+		|| status=1; \
+	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS="$(TREE_ALONE_TESTS)" \
+		|| status=1; \
+	exit $$status
+
+check-crash: all $(check_PROGRAMS)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(CRASH_TESTS)"
+
+# The units and the daemon's way through the sim driver, in a build that was
+# configured with --enable-sanitizers.
+check-sanitizers: all $(check_PROGRAMS)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS \
+		TESTS="$(UNIT_TESTS) $(FS_TESTS) $(TREE_SIM_TESTS)"
+
+# Those under valgrind that fork no helpers of their own.
+VALGRIND_TESTS = tests/unit/err tests/unit/buf tests/unit/parse \
+	tests/unit/escape tests/unit/volume tests/unit/options
+check-valgrind: all $(check_PROGRAMS)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(VALGRIND_TESTS)" \
+		LOG_COMPILER="valgrind -q --error-exitcode=1 \
+		--leak-check=full --errors-for-leak-kinds=definite"
+
+# In a build that was configured with --enable-fuzzing.
+FUZZ_SECONDS = 15
+check-fuzz: $(check_PROGRAMS)
+	@for target in $(FUZZ_TARGETS); do \
+		echo "$$target"; \
+		./$$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 \
+			-artifact_prefix=./ || exit 1; \
+	done
+
+.PHONY: check-tree check-crash check-sanitizers check-valgrind check-fuzz
+
+# distcheck: nothing may be skipped there, whatever kind of test it is.
+DISTCHECK_CONFIGURE_FLAGS = --enable-werror --enable-fault-points
+installcheck-local:
+	@case $(abs_builddir) in \
+	*/_build/sub) \
+		skipped=`grep -l '^:test-result: SKIP' $(TEST_LOGS:.log=.trs) \
+			2>/dev/null`; \
+		test -z "$$skipped" || { echo "skipped: $$skipped"; exit 1; } ;; \
+	esac
+	$(DESTDIR)$(sbindir)/volfsd --version
+	$(DESTDIR)$(bindir)/volctl --version

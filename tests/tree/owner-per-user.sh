@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Per user limits: one user's waiting jobs do not keep another's from being
+# taken; the next line is EAGAIN.
+. "${srcdir:-.}/tests/lib.sh"
+sim_config 'pending: 2s' 'parallelPerUser: 1' 'maxWaitingPerUser: 2' 'verbMode: "0666"' 'dirMode: "0777"'
+as() { setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}"; }
+chmod 755 "$dir"
+start
+within 10 has_json "$tree/cloud/.status" .state ok
+for i in 1 2 3; do
+	is "create $i" OK "$(as 1000 wr "$tree/cloud/.create/a$i" "async size=1G")"
+	within 5 test -d "$tree/cloud/a$i"
+done
+is "one too many" EAGAIN "$(as 1000 wr "$tree/cloud/.create/a4" "async size=1G")"
+begin=$(date +%s%N)
+is "another user" OK "$(as 1001 wr "$tree/cloud/.create/b1" size=1G)"
+took_ms=$((($(date +%s%N) - begin) / 1000000))
+[ $took_ms -lt 3900 ] || fail "another user waits $took_ms ms"
+within 20 has "$tree/cloud/a3/state" available
+sim_is_clean
+stop
+finish

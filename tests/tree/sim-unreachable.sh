@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A service that does not answer: its tree is shown as it was known, marked
+# stale, also after a restart; reading it waits for nothing.
+. "${srcdir:-.}/tests/lib.sh"
+sim_config 'volumes: 3' 'volumeSize: 64M' 'refresh: 1s' 'requestTimeout: 2s'
+start
+within 10 has_json "$tree/cloud/.status" .counts.volumes 3
+ok wr "$tree/cloud/.create/db" size=64M
+sim POST /admin/settings '{"silent":"*"}' >/dev/null
+within 20 has_json "$tree/cloud/.status" .state unreachable
+is "stale" true "$(json "$tree/cloud/db/status" .stale)"
+isnt "the sentence" "" "$(cat "$tree/cloud/.error")"
+got=$(wr "$tree/cloud/.refresh" "timeout=8s") && fail "a refresh of a silent service succeeds"
+case $got in EHOSTUNREACH|ETIMEDOUT) ;; *) fail "a refresh: $got" ;; esac
+stop
+start
+ok timeout 2 ls -l "$tree/cloud"
+is "volumes known from before" 4 "$(ls "$tree/cloud" | wc -l)"
+is "stale" true "$(json "$tree/cloud/db/status" .stale)"
+ok timeout 2 cat "$tree"/cloud/*/status
+# Other services do not mind.
+ok wr "$tree/local/.create/x" size=64M
+sim POST /admin/settings '{"silent":""}' >/dev/null
+within 20 has_json "$tree/cloud/.status" .state ok
+is "stale" false "$(json "$tree/cloud/db/status" .stale)"
+stop
+finish

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine without FUSE, on the local driver: real loop devices, real file
+ * systems, data/ bound in a plain directory.
+ */
+#include "host_main.h"
+
+#include <pthread.h>
+#include <sys/statvfs.h>
+
+#include "base/log.h"
+#include "core/engine.h"
+
+static struct engine *engine;
+static struct service *local;
+
+static char *data_path(void *arg, const char *service, const char *volume)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/tree/%s-%s", host_dir, service, volume) < 0)
+		return NULL;
+	mkdir(path, 0755);
+	return path;
+}
+
+static void start(void)
+{
+	char *state = host_path("state"), *run = host_path("run");
+	char *etc = host_path("etc"), *tree = host_path("tree");
+	struct engine_options o = {
+		.state_dir = state, .run_dir = run, .mount_point = tree,
+		.config = { .etc_dir = etc },
+		.host = { .data_path = data_path },
+	};
+	struct err err = ERR_INIT;
+
+	mkdir(etc, 0755);
+	mkdir(tree, 0755);
+	assert_ok(engine_new(&o, &engine, &err), &err);
+	assert_ok(engine_start(engine, &err), &err);
+	local = engine_service_named(engine, "local");
+	assert_non_null(local);
+	free(state);
+	free(run);
+	free(etc);
+	free(tree);
+}
+
+static void stop(void)
+{
+	service_unref(local);
+	engine_stop(engine, 5000);
+	engine_free(engine);
+}
+
+struct waiting {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool done;
+	struct answer answer;
+};
+
+static void answered(void *arg, const struct answer *a)
+{
+	struct waiting *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	w->answer = *a;
+	w->done = true;
+	pthread_cond_signal(&w->cond);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static struct answer ask(struct request *r)
+{
+	struct waiting w = { .lock = PTHREAD_MUTEX_INITIALIZER,
+			     .cond = PTHREAD_COND_INITIALIZER };
+
+	r->svc = local;
+	r->len = r->text ? strlen(r->text) : 0;
+	engine_submit(engine, r, answered, &w, NULL);
+	pthread_mutex_lock(&w.lock);
+	while (!w.done)
+		pthread_cond_wait(&w.cond, &w.lock);
+	pthread_mutex_unlock(&w.lock);
+	return w.answer;
+}
+
+static struct volume *named(const char *name)
+{
+	return service_volume_named(local, name);
+}
+
+static uint64_t serial_of(const char *name)
+{
+	struct volume *v = named(name);
+	uint64_t serial = v ? v->node->serial : 0;
+
+	volume_unref(v);
+	return serial;
+}
+
+static int say(const char *verb, const char *volume, const char *line)
+{
+	struct request r = { .verb = verb_find(verb), .text = line };
+	struct answer a;
+
+	assert_non_null(r.verb);
+	if (r.verb->target == TARGET_NAME)
+		r.name = volume;
+	else
+		r.serial = serial_of(volume);
+	a = ask(&r);
+	return a.num;
+}
+
+static int set(const char *volume, const char *key, const char *value)
+{
+	struct request r = { .verb = verb_find("set"), .text = value,
+			     .setting = setting_find(key),
+			     .serial = serial_of(volume) };
+
+	return ask(&r).num;
+}
+
+static int snapshot(const char *volume, const char *name)
+{
+	struct request r = { .verb = verb_find("snapshot"), .text = "",
+			     .serial = serial_of(volume), .name = name };
+
+	return ask(&r).num;
+}
+
+static int of_snapshot(const char *verb, const char *volume, const char *name,
+		       const char *line)
+{
+	struct snapshot *sn = service_snapshot_named(local, serial_of(volume),
+						     name);
+	struct request r = { .verb = verb_find(verb), .text = line };
+
+	assert_non_null(sn);
+	r.serial = sn->serial;
+	snapshot_unref(sn);
+	return ask(&r).num;
+}
+
+static void sentence(const char *volume)
+{
+	struct volume *v = named(volume);
+	struct service_info i;
+
+	if (v && v->local && v->local->fault.at_s)
+		print_message("%s: %s\n", volume, v->local->fault.err.text);
+	volume_unref(v);
+	service_info_get(local, &i);
+	if (i.fault.at_s)
+		print_message("service: %s\n", i.fault.err.text);
+	service_info_done(&i);
+}
+
+#define assert_num(want, call_, volume_)                                \
+	do {                                                            \
+		int n_ = (call_);                                       \
+		if (n_ != (want)) {                                     \
+			sentence(volume_);                              \
+			fail_msg("%s: %s, not %s", #call_, err_name(n_), \
+				 err_name(want));                       \
+		}                                                       \
+	} while (0)
+
+static void write_file(const char *volume, const char *file, const char *text)
+{
+	AUTO(auto_free) char *dir = data_path(NULL, "local", volume);
+	AUTO(auto_free) char *path = NULL;
+	FILE *f;
+
+	assert_true(asprintf(&path, "%s/%s", dir, file) > 0);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void assert_file(const char *volume, const char *file, const char *want)
+{
+	AUTO(auto_free) char *dir = data_path(NULL, "local", volume);
+	AUTO(auto_free) char *path = NULL;
+	char text[64] = "";
+	FILE *f;
+
+	assert_true(asprintf(&path, "%s/%s", dir, file) > 0);
+	f = fopen(path, "r");
+	if (!want) {
+		assert_null(f);
+		return;
+	}
+	assert_non_null(f);
+	assert_non_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	assert_string_equal(text, want);
+}
+
+static int loops(void)
+{
+	DIR *d = opendir("/sys/block");
+	struct dirent *e;
+	int n = 0;
+
+	while ((e = readdir(d))) {
+		char path[512], name[PATH_MAX] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file",
+			 e->d_name);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		n += fgets(name, sizeof(name), f) &&
+		     strncmp(name, host_dir, strlen(host_dir)) == 0;
+		fclose(f);
+	}
+	closedir(d);
+	return n;
+}
+
+static void life_of(const char *fstype)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "size=320M fstype=%s", fstype);
+	assert_num(0, say("create", "db", line), "db");
+	assert_num(0, say("create", "db", line), "db");
+	assert_num(EEXIST, say("create", "db", "size=400M"), "db");
+	assert_num(0, say("mount", "db", "1"), "db");
+	assert_num(0, say("mount", "db", "user=two"), "db");
+	write_file("db", "f", "before\n");
+	assert_num(0, snapshot("db", "s1"), "db");
+	write_file("db", "f", "after\n");
+	assert_num(0, say("create", "copy", "from=db@s1"), "copy");
+	assert_num(0, say("mount", "copy", "1"), "copy");
+	assert_file("copy", "f", "before\n");
+	assert_num(EBUSY, say("remove", "db", ""), "db");
+	assert_num(0, say("unmount", "db", "1"), "db");
+	assert_file("db", "f", "after\n");
+	assert_num(0, say("unmount", "db", "user=two"), "db");
+	assert_file("db", "f", NULL);
+	assert_num(0, of_snapshot("restore", "db", "s1", "1"), "db");
+	assert_num(0, set("db", "size", "400M\n"), "db");
+	assert_num(EINVAL, set("db", "size", "100M\n"), "db");
+	assert_num(0, say("mount", "db", "1"), "db");
+	assert_file("db", "f", "before\n");
+	assert_num(0, say("unmount", "db", "1"), "db");
+	assert_num(0, say("unmount", "copy", "1"), "copy");
+	assert_int_equal(loops(), 0);
+	assert_num(ENOTEMPTY, say("remove", "copy", ""), "copy");
+	assert_num(0, set("copy", "protect", "0\n"), "copy");
+	assert_num(0, say("remove", "copy", ""), "copy");
+	assert_num(0, say("remove", "copy", "absent=ok"), "copy");
+}
+
+static void end_of(void)
+{
+	struct snapshot *s[16];
+	size_t n;
+
+	n = service_snapshots_of(local, serial_of("db"), 0, s, 16);
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < n; i++) {
+		assert_num(ENOTEMPTY, of_snapshot("snapshot-remove", "db",
+						  s[i]->name, ""), "db");
+		assert_num(0, of_snapshot("snapshot-protect", "db", s[i]->name,
+					  "protect=0"), "db");
+		assert_num(0, of_snapshot("snapshot-remove", "db", s[i]->name,
+					  ""), "db");
+		snapshot_unref(s[i]);
+	}
+	assert_num(0, set("db", "protect", "0"), "db");
+	assert_num(0, say("remove", "db", ""), "db");
+	assert_int_equal(serial_of("db"), 0);
+}
+
+static void test_life(void **state)
+{
+	NEED_HOST();
+	start();
+	life_of("ext4");
+	end_of();
+	life_of("xfs");
+	end_of();
+	stop();
+}
+
+static void test_restart(void **state)
+{
+	NEED_HOST();
+	start();
+	assert_num(0, say("create", "kept", "size=64M"), "kept");
+	assert_num(0, say("mount", "kept", "1"), "kept");
+	write_file("kept", "f", "here\n");
+	stop();
+	assert_int_equal(loops(), 1);
+	start();
+	for (int i = 0; i < 100 && !serial_of("kept"); i++)
+		usleep(10000);
+	assert_file("kept", "f", "here\n");
+	assert_num(0, say("unmount", "kept", "1"), "kept");
+	assert_int_equal(loops(), 0);
+	assert_num(0, set("kept", "protect", "0"), "kept");
+	assert_num(0, say("remove", "kept", ""), "kept");
+	stop();
+}
+
+static void test_refusals(void **state)
+{
+	NEED_HOST();
+	start();
+	assert_num(EINVAL, say("create", "a/b", ""), "a");
+	assert_num(EINVAL, say("create", "x", "size=10X"), "x");
+	assert_num(EINVAL, say("create", "x", "size=0"), "x");
+	assert_num(EINVAL, say("create", "x", "size=99999P"), "x");
+	assert_num(EINVAL, say("create", "x", "sized=1G"), "x");
+	assert_num(EINVAL, say("create", "x", "size=1G size=1G"), "x");
+	assert_num(ENOENT, say("create", "x", "from=nobody@nothing"), "x");
+	assert_num(ENOENT, say("remove", "x", ""), "x");
+	assert_num(0, say("create", "x", "dry-run size=64M"), "x");
+	assert_int_equal(serial_of("x"), 0);
+	stop();
+}
+
+/* Many at once; two of each name, and equal lines join. */
+static void *make_some(void *arg)
+{
+	int first = *(int *)arg;
+
+	for (int i = first; i < first + 3; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "v%d", i / 2);
+		if (say("create", name, "size=32M") ||
+		    say("mount", name, "1"))
+			return "create or mount";
+	}
+	return NULL;
+}
+
+static void *unmake_some(void *arg)
+{
+	int first = *(int *)arg;
+
+	for (int i = first; i < first + 3; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "v%d", i / 2);
+		if (serial_of(name) && say("unmount", name, "1"))
+			return "unmount";
+		if (serial_of(name))
+			set(name, "protect", "0");
+		say("remove", name, "absent=ok");
+	}
+	return NULL;
+}
+
+static void in_parallel(void *(*fn)(void *))
+{
+	pthread_t t[8];
+	int first[8];
+
+	for (int i = 0; i < 8; i++) {
+		first[i] = i * 3;
+		assert_int_equal(pthread_create(&t[i], NULL, fn, &first[i]),
+				 0);
+	}
+	for (int i = 0; i < 8; i++) {
+		void *bad;
+
+		pthread_join(t[i], &bad);
+		if (bad)
+			fail_msg("%s failed", (char *)bad);
+	}
+}
+
+static void test_many(void **state)
+{
+	struct inventory *inv;
+
+	NEED_HOST();
+	start();
+	in_parallel(make_some);
+	inv = service_inventory(local);
+	assert_int_equal(inv->n_volumes, 12);
+	inventory_unref(inv);
+	assert_int_equal(loops(), 12);
+	in_parallel(unmake_some);
+	inv = service_inventory(local);
+	assert_int_equal(inv->n_volumes, 0);
+	inventory_unref(inv);
+	assert_int_equal(loops(), 0);
+	stop();
+}
+
+static int host_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_many),
+	};
+
+	log_init(getenv("V") ? LOG_DEBUG_ : LOG_ERR_);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
