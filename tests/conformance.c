@@ -165,6 +165,7 @@ static int count_thaw(void *arg, struct err *err)
 struct call call_make(struct suite *t, const char *token)
 {
 	return (struct call){ .deadline_ms = clock_ms() + CALL_MS,
+			      .freeze_limit_ms = 5000,
 			      .token = token ? token : "", .job = "",
 			      .freeze = count_freeze, .thaw = count_thaw,
 			      .arg = t };

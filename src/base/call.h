@@ -21,6 +21,9 @@ struct call {
 				     * and a restart; "" if it repeats nothing */
 	const char *job;            /* id for logs, "" if none */
 
+	int64_t freeze_limit_ms;    /* at most so long between call_freeze()
+				     * and call_thaw() */
+
 	/* All may be NULL. */
 	void (*progress)(void *arg, const char *step, int percent);
 	int (*freeze)(void *arg, struct err *err);

@@ -226,6 +226,8 @@ void job_call(struct job *j, struct call *c)
 	*c = (struct call){ .deadline_ms = j->deadline_ms,
 			    .cancel = &j->cancel, .token = j->token,
 			    .job = "", .progress = progress, .arg = j };
+	if (j->svc)
+		c->freeze_limit_ms = j->svc->config->core.freeze_limit_ms;
 	if (j->freeze_path) {
 		c->freeze = freeze;
 		c->thaw = thaw;

@@ -39,10 +39,6 @@ static const struct opt_spec local_options[] = {
 	  .help = "Allocate the whole image when a volume is made or grown, instead of when it is written to." },
 	{ "importFrom", OPT_PATH, offsetof(struct local_session, import_from),
 	  .help = "Directory whose image files may be imported. Default: path itself." },
-	{ "freezeLimit", OPT_DURATION,
-	  offsetof(struct local_session, freeze_limit_ms), .dflt = "5s",
-	  .min = 100, .max = 30000,
-	  .help = "How long the file system of a mounted volume may stand still for a snapshot or clone where the file system under path has no reflinks (ext4)." },
 	{ NULL }
 };
 
@@ -203,8 +199,7 @@ static int make_image(struct local_session *s, const struct call *c, int fd,
 						 err);
 	struct local_copy copy = {
 		.call = c, .from = from->image, .to = image,
-		.live = from->live, .freeze_limit_ms = s->freeze_limit_ms,
-		.room_bytes = room,
+		.live = from->live, .room_bytes = room,
 	};
 	int r;
 

@@ -145,7 +145,6 @@ struct local_copy {
 	const struct call *call;
 	int from, to;                /* files; @to is new and empty */
 	bool live;                   /* @from is attached: others may write */
-	uint64_t freeze_limit_ms;
 	uint64_t room_bytes;         /* what a true copy may take up */
 	bool frozen;                 /* result: it is one point in time */
 };
@@ -171,7 +170,7 @@ struct place {
 struct local_session {
 	struct session base;
 	char *path, *min_free, *import_from;    /* options */
-	uint64_t overcommit_percent, freeze_limit_ms;
+	uint64_t overcommit_percent;
 	bool thick;
 
 	dev_t dev;                    /* of @path, as it was at open() */

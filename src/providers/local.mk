@@ -13,4 +13,5 @@ libvolfs_core_a_SOURCES += \
 # sim: the simulated cloud's driver, the one to copy from.
 libvolfs_core_a_SOURCES += \
 	src/providers/sim.c src/providers/sim.h \
-	src/providers/sim_cloud.c src/providers/sim_parse.c
+	src/providers/sim_ask.c src/providers/sim_cloud.c \
+	src/providers/sim_parse.c

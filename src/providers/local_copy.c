@@ -256,7 +256,7 @@ static int freeze_too_short(const struct local_copy *k, struct err *err)
 
 	return err_set(err, EBUSY,
 		       "its file system would have to stand still for more than %s (freezeLimit) to be copied: unmount it first, stop what writes much, or keep the volumes on xfs or btrfs, which copy at once",
-		       format_duration_ms(limit, k->freeze_limit_ms));
+		       format_duration_ms(limit, k->call->freeze_limit_ms));
 }
 
 /* Stops the writers, compares, lets them go on. Nothing between freeze and
@@ -272,7 +272,7 @@ static int copy_frozen(struct local_copy *k, struct comparison *cmp,
 	if (r < 0)
 		return r;
 	FAULT_POINT("local.copy.frozen");
-	cmp->until_ms = clock_ms() + (int64_t)k->freeze_limit_ms;
+	cmp->until_ms = clock_ms() + k->call->freeze_limit_ms;
 	r = copy_differences(k, cmp, size, err);
 	t = call_thaw(k->call, &thaw);
 	if (r == -ETIME)
@@ -300,7 +300,7 @@ static int copy_live(struct local_copy *k, uint64_t size, uint64_t total,
 	cmp.a = room;
 	cmp.b = room + COMPARE_PIECE;
 	call_progress(k->call, "compare", -1);
-	cmp.until_ms = clock_ms() + (int64_t)k->freeze_limit_ms;
+	cmp.until_ms = clock_ms() + k->call->freeze_limit_ms;
 	r = copy_differences(k, &cmp, size, err);
 	if (r == -ETIME)
 		return freeze_too_short(k, err);

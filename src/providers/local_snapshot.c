@@ -69,8 +69,7 @@ static int snapshot_fill(struct local_session *s, const struct call *c,
 {
 	AUTO(auto_fd) int from = -1;
 	AUTO(auto_fd) int to = -1;
-	struct local_copy copy = { .call = c,
-				   .freeze_limit_ms = s->freeze_limit_ms };
+	struct local_copy copy = { .call = c };
 	struct local_meta meta = { .token = c->token, .managed = true };
 	char id[LOCAL_ID_ROOM];
 	int r = image_to_copy(volume, &from, &copy.live, &meta.size_bytes, err);
@@ -300,8 +299,7 @@ static int restore_copy(struct local_session *s, const struct call *c,
 {
 	AUTO(auto_fd) int from = -1;
 	AUTO(auto_fd) int to = -1;
-	struct local_copy copy = { .call = c,
-				   .freeze_limit_ms = s->freeze_limit_ms };
+	struct local_copy copy = { .call = c };
 	uint64_t size;
 	int r = image_to_copy(snapshot, &from, &copy.live, &size, err);
 
@@ -464,8 +462,7 @@ static int import_fill(struct local_session *s, const struct call *c, int root,
 		       struct local_making *making, struct err *err)
 {
 	AUTO(auto_fd) int to = -1;
-	struct local_copy copy = { .call = c, .from = image,
-				   .freeze_limit_ms = s->freeze_limit_ms };
+	struct local_copy copy = { .call = c, .from = image };
 	int r;
 
 	if (linkat(dir, base, making->fd, LOCAL_IMAGE, 0) == 0)

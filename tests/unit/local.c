@@ -110,7 +110,7 @@ static void session_end(struct session *s)
 static struct call call_for(const char *token)
 {
 	return (struct call){ .deadline_ms = CALL_NO_DEADLINE, .token = token,
-			      .job = "" };
+			      .job = "", .freeze_limit_ms = 5000 };
 }
 
 /* One operation by name, as the crash tests repeat them. */
@@ -935,7 +935,7 @@ static int nothing(void *arg, struct err *err)
 /* 512 MiB are not compared in 100 ms. */
 static void test_freeze_limit(void **state)
 {
-	struct session *s = session_new("freezeLimit", "100ms");
+	struct session *s = session_new(NULL, NULL);
 	struct got g = { 0 }, old;
 	struct volume_sink out = { got_volume, got_snapshot, &g };
 	struct volume_facts v = { .name = "db" };
@@ -959,6 +959,7 @@ static void test_freeze_limit(void **state)
 	file_fill("db/data.img", 'z', 512 << 20);
 	image_path(image, "db/data.img");
 	held = attach_held(image, false, &loop);
+	c.freeze_limit_ms = 100;
 	c.freeze = nothing; /* nothing is mounted */
 	c.thaw = nothing;
 	r = provider_local.snapshot(s, &c, &v, "s", &out, &err);
