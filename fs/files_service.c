@@ -233,9 +233,13 @@ static int name_find(const struct object *dir, const char *name,
 		[SERVICE_IMPORT] = NAME_IMPORT,
 	};
 	unsigned index = index_of[dir->row->index];
-	char *copy = strdup(name);
 	uint64_t serial = 0;
+	char *copy;
 
+	/* The kernel passes longer ones on, too. */
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
+	copy = strdup(name);
 	if (copy)
 		serial = names_get(dir->fs->names, service_number(dir->svc),
 				   index, name);

@@ -84,6 +84,6 @@ void fs_done(struct fs *fs)
 	opens_free(fs->opens);
 	names_free(fs->names);
 	free(fs->mount_point);
-	if (fs->end_fd >= 0)
+	if (fs->end_fd > 0)
 		close(fs->end_fd);
 }

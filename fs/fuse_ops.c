@@ -85,7 +85,8 @@ static void tree_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (r < 0) {
 		/* Nothing but "there is none" and "ask again" ever: any other
 		 * answer makes the kernel detach what is mounted below. */
-		fuse_reply_err(req, r == -ENOENT ? ENOENT : EINTR);
+		fuse_reply_err(req, r == -ENOENT || r == -ENAMETOOLONG ? -r
+							       : EINTR);
 		return;
 	}
 	if (fuse_reply_entry(req, &e) < 0 && o.kind == OBJECT_NAME)

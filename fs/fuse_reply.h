@@ -86,6 +86,8 @@ void pending_chown(fuse_req_t req, struct service *svc, uint64_t serial,
 struct pendings *pendings_new(void);
 /* Starts the thread that watches callers whose signal did not end the wait. */
 int pendings_start(struct pendings *p, struct err *err);
+/* Waits, at most @most_ms, until every request is answered. */
+void pendings_drain(struct pendings *p, int64_t most_ms);
 void pendings_free(struct pendings *p);
 
 /* Fills in who asks. */

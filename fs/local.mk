@@ -73,5 +73,6 @@ tests_unit_files_SOURCES = tests/unit/files.c tests/unit/fake_engine.c \
 tests_unit_files_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_files_LDADD = $(VOLFS_FS_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += $(FS_TESTS)
-TESTS += $(FS_TESTS)
+TESTS += $(FS_TESTS) tests/fs_coherence.sh
+EXTRA_DIST += tests/fs_coherence.sh
 endif

@@ -22,6 +22,8 @@
 extern char **environ;
 
 #define STOP_GRACE_MS 5000
+#define RECOVER_MS 2000
+#define DOWN_ANSWER_MS 2000
 
 static const char help_text[] =
 "Usage: volfsd [OPTION]... [MOUNTPOINT]\n"
@@ -333,7 +335,12 @@ static int tree_start(const struct arguments *a, struct err *err)
 	if (r < 0)
 		return r;
 	atomic_store(&fs.tree_is_up, true);
-	return engine_start(fs.engine, err);
+	r = engine_start(fs.engine, err);
+	/* Ready means that what was mounted is at its data/ again; one device
+	 * that hangs does not keep the others waiting. */
+	if (r == 0 && !engine_wait_recovered(fs.engine, RECOVER_MS))
+		log_warn("some volumes are not bound at their data/ yet");
+	return r;
 }
 
 static void tree_stop(void)
@@ -341,11 +348,11 @@ static void tree_stop(void)
 	if (fs.engine && atomic_load(&fs.tree_is_up))
 		engine_stop(fs.engine, STOP_GRACE_MS);
 	atomic_store(&fs.tree_is_up, false);
-	session_close(fs.session);
-	fs.session = NULL;
+	session_stop(fs.session);
 	if (fs.engine)
 		engine_free(fs.engine);
 	fs_done(&fs);
+	session_free(fs.session);
 }
 
 static int log_level_set(const struct arguments *a, struct err *err)
@@ -376,6 +383,7 @@ static int run_daemon(struct arguments *a)
 {
 	AUTO(auto_free) char *log = NULL;
 	struct err err = ERR_INIT;
+	enum fs_end why;
 	int ready = -1, r;
 	sigset_t set;
 
@@ -403,8 +411,12 @@ static int run_daemon(struct arguments *a)
 	}
 	log_info("volfsd %s serves %s", PACKAGE_VERSION, fs.mount_point);
 	start_notify("READY=1");
-	say_end(wait_for_end(&set));
+	why = wait_for_end(&set);
+	say_end(why);
 	start_notify("STOPPING=1");
+	/* Who wrote to `down` is told that it worked. */
+	if (why == FS_END_DOWN)
+		pendings_drain(fs.pendings, DOWN_ANSWER_MS);
 	tree_stop();
 	return 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The names under .create/, .remove/ and .import/: each exists as soon as
- * somebody says it, and until the kernel has forgotten it again.
+ * somebody says it, and until the kernel has forgotten it again. The kernel
+ * keeps names for as long as it has memory, so of very many the oldest go
+ * first: a name is looked up again at each use, and then has a new node.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +13,8 @@
 
 #include "base/auto.h"
 #include "fs/node.h"
+
+#define NAMES_MAX 16384
 
 struct name_key {
 	unsigned service, index;
@@ -86,7 +90,14 @@ uint64_t names_get(struct names *n, unsigned service, unsigned index,
 			 e);
 		HASH_ADD_KEYPTR(by_name, n->by_name, &e->key,
 				key_length(e->key.name), e);
+	} else {
+		/* To the end of those that go first. */
+		HASH_DELETE(by_serial, n->by_serial, e);
+		HASH_ADD(by_serial, n->by_serial, serial, sizeof(e->serial),
+			 e);
 	}
+	if (HASH_CNT(by_serial, n->by_serial) > NAMES_MAX)
+		entry_free(n, n->by_serial);
 	e->lookups++;
 	return e->serial;
 }

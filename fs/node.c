@@ -258,7 +258,8 @@ void object_mark_given(const struct object *o)
 		atomic_fetch_or(&o->vol->node->given, bit);
 		break;
 	case OBJECT_SNAPSHOT:
-		atomic_fetch_or(o->snap->given, bit);
+		if (o->snap->given)
+			atomic_fetch_or(o->snap->given, bit);
 		break;
 	case OBJECT_JOB:
 		atomic_fetch_or(&o->fs->given_jobs[o->serial / 64 % 64],
@@ -430,11 +431,43 @@ static bool is_events(const struct object *o)
 		o->row->index == DAEMON_EVENTS_OLD);
 }
 
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+
+static void scratch_free(void *arg)
+{
+	buf_done(arg);
+	free(arg);
+}
+
+static void scratch_init(void)
+{
+	pthread_key_create(&scratch_key, scratch_free);
+}
+
+/* A thread's buffer to render in, kept between calls: attributes are asked for
+ * hundreds of files a millisecond. Emptied; NULL: no memory. */
+static struct buf *scratch(void)
+{
+	struct buf *b;
+
+	pthread_once(&scratch_once, scratch_init);
+	b = pthread_getspecific(scratch_key);
+	if (!b) {
+		b = malloc(sizeof(*b));
+		if (!b)
+			return NULL;
+		buf_init(b, SHOW_MAX);
+		pthread_setspecific(scratch_key, b);
+	}
+	buf_reset(b);
+	return b;
+}
+
 static int size_of(const struct object *o, uint64_t *size)
 {
-	/* Kept between calls: getattr is asked for hundreds of files a
-	 * millisecond. */
-	static _Thread_local struct buf text = BUF_INIT(SHOW_MAX);
+	struct buf *text;
+	int r;
 
 	if (attr_is_directory(o->row)) {
 		*size = o->kind == OBJECT_VOLUME && o->row->index == VOLUME_DIR
@@ -446,12 +479,15 @@ static int size_of(const struct object *o, uint64_t *size)
 				o->row->index == DAEMON_EVENTS_OLD);
 		return 0;
 	}
-	buf_reset(&text);
-	object_show(o, &text);
-	*size = text.len;
-	if (text.room > 65536)
-		buf_done(&text);
-	return buf_failed(&text) ? -ENOMEM : 0;
+	text = scratch();
+	if (!text)
+		return -ENOMEM;
+	object_show(o, text);
+	*size = text->len;
+	r = buf_failed(text) ? -ENOMEM : 0;
+	if (text->room > 65536)
+		buf_done(text);
+	return r;
 }
 
 int object_stat(const struct object *o, struct stat *st)

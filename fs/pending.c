@@ -334,6 +334,20 @@ int pendings_start(struct pendings *ps, struct err *err)
 	return 0;
 }
 
+void pendings_drain(struct pendings *ps, int64_t most_ms)
+{
+	int64_t until_ms = clock_ms() + most_ms;
+
+	while (clock_ms() < until_ms) {
+		pthread_mutex_lock(&ps->lock);
+		bool none = !ps->all;
+		pthread_mutex_unlock(&ps->lock);
+		if (none)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+}
+
 void pendings_free(struct pendings *ps)
 {
 	if (!ps)

@@ -12,13 +12,17 @@
 #include "fs/session.h"
 
 /*
- * A written answer is not yet an applied one: between the two its client may be
- * put to sleep, and a push finds no node to drop, or a listing not yet kept.
- * What that may have met is pushed once more a moment later.
+ * A written answer is not yet an applied one. Until its client has run, a push
+ * finds no node to drop (one that is there compares versions and drops the old
+ * attributes itself), or a listing that is not kept yet. What that may have met
+ * is pushed again: once before the writer is answered, where somebody was
+ * answered just now, and twice a while later, should his client sleep longer.
  */
+#define APPLY_NS 2000000
 #define AGAIN_MAX 8192
 #define AGAIN_AFTER_MS 20
 #define AGAIN_LAST_MS 1000
+#define MISSED_MAX 512
 
 struct again {
 	uint64_t ino;
@@ -141,12 +145,36 @@ static void wake_poller(void *arg, uint64_t kh)
 	session_wake(arg, kh);
 }
 
+static _Thread_local struct {
+	uint64_t ino;
+	bool entries;
+} missed[MISSED_MAX];
+static _Thread_local unsigned n_missed;
+
+static void missed_push(struct fs *fs)
+{
+	int64_t wait_ns = APPLY_NS - session_quiet_ns(fs->session);
+
+	if (n_missed && wait_ns > 0) {
+		nanosleep(&(struct timespec){ .tv_nsec = wait_ns }, NULL);
+		for (unsigned i = 0; i < n_missed; i++)
+			session_inval(fs->session, missed[i].ino,
+				      missed[i].entries);
+	}
+	n_missed = 0;
+}
+
 static void push(struct fs *fs, uint64_t ino, bool entries)
 {
 	bool known = session_inval(fs->session, ino, entries);
 
-	if (entries || !known)
+	if (entries || !known) {
 		again_add(fs->publisher, ino, entries, false);
+		if (n_missed < MISSED_MAX) {
+			missed[n_missed].ino = ino;
+			missed[n_missed++].entries = entries;
+		}
+	}
 	opens_changed(fs->opens, ino, wake_poller, fs->session);
 }
 
@@ -261,8 +289,9 @@ static void push_all_volumes(struct fs *fs, struct service *svc, uint64_t mask)
 	for (size_t i = 0; i < inv->n_snapshots; i++) {
 		const struct snapshot *s = inv->snapshots[i];
 
-		push_given(fs, number, s->serial, atomic_load(s->given),
-			   mask, false);
+		if (s->given)
+			push_given(fs, number, s->serial,
+				   atomic_load(s->given), mask, false);
 	}
 }
 
@@ -403,4 +432,5 @@ void publish_changed(void *arg, const struct change *c, size_t n)
 	session_barrier(fs->session);
 	for (size_t i = 0; i < n; i++)
 		changed(fs, &c[i]);
+	missed_push(fs);
 }

@@ -103,8 +103,13 @@ void show_daemon_readme(const struct object *o, struct buf *out)
 	buf_puts(out,
 		"\n"
 		"The same with a readable table and progress:\n"
-		"\n"
-		"    volctl ls\n"
+		"\n");
+	/* volctl finds the default place by itself. */
+	if (strcmp(top, "/volumes") == 0)
+		buf_puts(out, "    volctl ls\n");
+	else
+		buf_printf(out, "    volctl -t %s ls\n", top);
+	buf_puts(out,
 		"\n"
 		"In .volfs, the daemon itself:\n"
 		"\n");

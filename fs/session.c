@@ -34,6 +34,7 @@
 struct epoch {
 	_Alignas(64) _Atomic uint64_t count;     /* odd: an answer is in hand */
 	atomic_bool taken;                       /* by a worker */
+	_Atomic int64_t left_ns;                 /* when last left */
 };
 
 struct reader {
@@ -78,8 +79,17 @@ struct epoch *epoch_enter(struct tree_session *s)
 	return e;
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 void epoch_leave(struct epoch *e)
 {
+	atomic_store_explicit(&e->left_ns, now_ns(), memory_order_relaxed);
 	atomic_fetch_add(&e->count, 1);
 	if (e != this_epoch)
 		atomic_store(&e->taken, false);
@@ -101,6 +111,19 @@ void session_barrier(struct tree_session *s)
 	}
 }
 
+int64_t session_quiet_ns(struct tree_session *s)
+{
+	int64_t last = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++) {
+		int64_t left = atomic_load(&s->epochs[i].left_ns);
+
+		if (left > last)
+			last = left;
+	}
+	return now_ns() - last;
+}
+
 #ifdef VOLFS_FAULT_POINTS
 /*
  * VOLFS_HOOK="OPERATION NAME FILE": an answer to that operation for that name
@@ -109,13 +132,14 @@ void session_barrier(struct tree_session *s)
  */
 void session_hook(const char *operation, const char *name)
 {
-	const char *hook = getenv("VOLFS_HOOK");
-	char op[32], want[256], file[1024], path[1100];
-	int fd;
+	const char *hook = getenv("VOLFS_HOOK"), *file;
+	char who[512], path[1100];
+	int fd, n;
 
-	if (!hook || sscanf(hook, "%31s %255s %1023s", op, want, file) != 3 ||
-	    strcmp(op, operation) || strcmp(want, name))
+	n = snprintf(who, sizeof(who), "%s %s ", operation, name);
+	if (!hook || n < 0 || strncmp(hook, who, (size_t)n) != 0)
 		return;
+	file = hook + n;
 	snprintf(path, sizeof(path), "%s.armed", file);
 	if (unlink(path) < 0)
 		return;
@@ -406,7 +430,7 @@ static void readers_stop(struct tree_session *s)
 	}
 }
 
-void session_close(struct tree_session *s)
+void session_stop(struct tree_session *s)
 {
 	if (!s)
 		return;
@@ -420,6 +444,12 @@ void session_close(struct tree_session *s)
 		log_warn("unmount the tree at '%s': %s", s->fs->mount_point,
 			 strerror(errno));
 	readers_stop(s);
+}
+
+void session_free(struct tree_session *s)
+{
+	if (!s)
+		return;
 	if (s->fuse)
 		fuse_session_destroy(s->fuse);   /* closes the descriptor */
 	else if (s->fd >= 0)

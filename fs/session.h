@@ -34,9 +34,12 @@ int session_open(struct fs *fs, const char *options, struct err *err);
 /* Starts the readers and waits until the kernel's INIT is answered. */
 int session_start(struct tree_session *s, struct err *err);
 
-/* Takes the tree from the namespace (lazily: nothing hangs on it), stops the
- * readers, closes. NULL is fine. */
-void session_close(struct tree_session *s);
+/* Takes the tree from the namespace (lazily: nothing hangs on it) and stops the
+ * readers. What the engine still answers and publishes goes on. NULL is fine. */
+void session_stop(struct tree_session *s);
+
+/* Closes the connection; once nothing of the engine runs. NULL is fine. */
+void session_free(struct tree_session *s);
 
 /* The request in hand on this reader thread, as the kernel sent it; NULL on
  * other threads. */
@@ -59,6 +62,9 @@ static inline void auto_epoch(struct epoch **e)
 	AUTO(auto_epoch) struct epoch *epoch_scope_                     \
 		__attribute__((unused)) = epoch_enter(s)
 void session_barrier(struct tree_session *s);
+
+/* How long ago the last such answer was written, nanoseconds. */
+int64_t session_quiet_ns(struct tree_session *s);
 
 /* Tells the kernel to drop what it has of a node: attributes, and with @entries
  * a directory's listing. Takes no lock in the kernel. False: it has no such

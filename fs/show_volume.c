@@ -406,10 +406,13 @@ void show_volume_tags(const struct object *o, struct buf *out)
 	for (uint32_t i = 0; i < o->vol->f.n_tags; i++) {
 		const struct tag *t = &o->vol->f.tags[i];
 
-		if (tag_escape(t->key, text, sizeof(text)) < 0)
+		/* As names are; '=' stands between the two. */
+		if (name_escape(t->key, strlen(t->key), text,
+				sizeof(text)) < 0)
 			continue;
 		buf_printf(out, "%s=", text);
-		if (tag_escape(t->value, text, sizeof(text)) >= 0)
+		if (name_escape(t->value, strlen(t->value), text,
+				sizeof(text)) >= 0)
 			buf_puts(out, text);
 		buf_putc(out, '\n');
 	}

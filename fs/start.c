@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,7 +74,7 @@ static int leftover_remove(const char *path, struct err *err)
 	for (int i = 0; i < 16; i++) {
 		struct mount_table table;
 		const struct mount_entry *e;
-		struct stat st;
+		struct statfs st;
 		bool ours;
 
 		if (mount_table_read(&table, err) < 0)
@@ -83,7 +84,8 @@ static int leftover_remove(const char *path, struct err *err)
 		mount_table_done(&table);
 		if (!ours)
 			return 0;
-		if (stat(path, &st) == 0)
+		/* Not stat(): the kernel answers that for a dead one too. */
+		if (statfs(path, &st) == 0)
 			return 1;
 		log_info("a tree without a daemon is at '%s': taken off",
 			 path);

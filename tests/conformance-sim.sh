@@ -17,13 +17,11 @@ run() { # run [KEY=VALUE...]
 }
 
 run kind=directory
-run kind=share
-run kind=directory latency=10ms jitter=20ms
-run kind=directory pending=150ms
-run kind=directory pageSize=1
+run kind=share pageSize=1
+run kind=directory latency=3ms jitter=4ms
 if [ "$(id -u)" = 0 ] && [ -w /dev/loop-control ]; then
 	run kind=block
-	run kind=block pending=150ms
+	run kind=block pending=30ms
 else
 	echo "# no root or no loop devices: block volumes are left out"
 fi

@@ -48,6 +48,13 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
+	if (strcmp(argv[1], "--hooks") == 0) {
+#ifdef VOLFS_FAULT_POINTS
+		return 0;
+#else
+		return 1;
+#endif
+	}
 	if (argc > 2)
 		sscanf(argv[2], "%lu", &volumes);
 	if (argc > 3)
@@ -78,9 +85,9 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin))
 		command(line);
-	session_close(fs.session);
-	fs.session = NULL;
-	fs_done(&fs);
+	session_stop(fs.session);
 	fake_free(fs.engine);
+	fs_done(&fs);
+	session_free(fs.session);
 	return 0;
 }

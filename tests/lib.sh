@@ -17,7 +17,7 @@
 #	skip REASON		what the kernel or the machine refuses
 #	finish			the end: the exit status says how it went
 #
-# $dir, $tree, $state, $run: the cell's directory, and the daemon's. A failure
+# $dir, $tree, $state, $run, $images: the cell's directory, and the daemon's. A failure
 # is counted and the test goes on; the daemon's log is shown then.
 
 set -u
@@ -63,12 +63,19 @@ dir=$VOLFS_CELL
 tree=$dir/volumes
 state=$dir/state
 run=$dir/run
+# Where the service "local" has its images, unless it is told otherwise.
+images=$state/services/local/volumes
 pid=
 failures=0
 finished=
 export VOLFS_TREE=$tree
 unset VOLFS_FAULT VOLFS_FAULT_ONCE
-cd "$dir" || exit 99
+cd "$dir" && mkdir -p "$tree" || exit 99
+# No configuration is none, whatever this machine has.
+export HOME=$dir
+for there in /etc/volfs /etc/rexray; do
+	[ ! -d $there ] || mount -t tmpfs none $there || exit 99
+done
 
 fail() {
 	failures=$((failures + 1))
@@ -165,25 +172,25 @@ config() {
 # One that does not wait; for failures of the start itself. Leaves the log.
 launch() {
 	local given=()
-	mkdir -p "$tree"
 	[ ! -e "$dir/config.yml" ] || given=(--config "$dir/config.yml")
 	${VOLFSD_UNDER:-} "$build/volfsd" -f "${given[@]}" --state "$state" \
 		--run "$run" "$@" "$tree" </dev/null >>"$dir/volfsd.log" 2>&1 &
 	pid=$!
 }
 
+# Asked of the daemon itself: the kernel remembers a dead one's files.
 answers() {
-	! kill -0 "$pid" 2>/dev/null || [ -e "$tree/.volfs/status" ]
+	ended "$pid" || [ -n "$(timeout 5 jq ".pid | select(. > 0)" \
+		"$tree/.volfs/status" 2>/dev/null)" ]
 }
 
 start() {
-	[ -e "$dir/config.yml" ] || set -- --config /dev/null "$@"
 	launch "$@"
 	within 20 answers
 	kill -0 "$pid" 2>/dev/null || {
-		fail "volfsd does not start: $(tail -n 5 "$dir/volfsd.log")"
 		pid=
-		return 1
+		fail "volfsd does not start: $(tail -n 5 "$dir/volfsd.log")"
+		finish
 	}
 }
 

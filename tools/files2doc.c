@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "core/verb.h"
 #include "fs/fs.h"
 
 /* Text for roff: no backslash, no dash, no leading dot means anything. */

@@ -53,6 +53,8 @@ static const char schema[] =
 	" next_state TEXT, began_ms INTEGER, until_ms INTEGER DEFAULT 0,"
 	" created_s INTEGER, token TEXT, tags TEXT);"
 	"CREATE INDEX IF NOT EXISTS snapshots_volume ON snapshots(volume);"
+	"CREATE INDEX IF NOT EXISTS snapshots_until ON snapshots(until_ms)"
+	" WHERE until_ms>0;"
 	"CREATE TABLE IF NOT EXISTS hosts(id TEXT PRIMARY KEY, zone TEXT);"
 	"CREATE TABLE IF NOT EXISTS settings(key TEXT PRIMARY KEY, value TEXT);"
 	"CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT);"

@@ -151,6 +151,10 @@ int name_unescape(const char *escaped, char *out, size_t room,
 			       "with %%XX for each byte outside A-Z a-z 0-9 . "
 			       "_ - it may have %d bytes", quoted,
 			       NAME_BYTES_MAX);
+	if (strcmp(quoted, right) == 0)
+		return err_set(err, EINVAL, "a name is written with %%XX for "
+			       "each byte outside A-Z a-z 0-9 . _ -, so this "
+			       "one as '%s'", right);
 	return err_set(err, EINVAL, "name '%s' is not in the form of the tree: "
 		       "use '%s'", quoted, right);
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,15 +23,20 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char *fault_name;        /* NULL: no fault is wanted */
 static uint64_t fault_at = 1;   /* the time it is reached that kills */
 static char *once_file;         /* or NULL */
+static int trace_fd = -1;       /* gets the names of what is reached */
 static atomic_uint_fast64_t reached;
 
 static void fault_read(void)
 {
 	const char *want = getenv("VOLFS_FAULT");
 	const char *file = getenv("VOLFS_FAULT_ONCE");
+	const char *trace = getenv("VOLFS_FAULT_TRACE");
 	const char *colon;
 	struct err err = ERR_INIT;
 
+	if (trace && trace[0])
+		trace_fd = open(trace, O_CREAT | O_APPEND | O_WRONLY |
+				O_CLOEXEC, 0600);
 	if (!want || !want[0])
 		return;
 	colon = strchr(want, ':');
@@ -54,6 +60,8 @@ void fault_point(const char *name)
 	int fd;
 
 	pthread_once(&once, fault_read);
+	if (trace_fd >= 0)
+		dprintf(trace_fd, "%s\n", name);
 	if (!fault_name || strcmp(fault_name, name))
 		return;
 	if (atomic_fetch_add(&reached, 1) + 1 != fault_at)

@@ -7,7 +7,8 @@
  * FAULT_POINT("job.create.called") kills the process with SIGKILL when the
  * environment's VOLFS_FAULT names it, "NAME" or "NAME:N" for the Nth time it
  * is reached (VOLFS_FAULT_ONCE=FILE: only while FILE does not exist; it is
- * made first, so that a restarted daemon goes on). In other builds it is
+ * made first, so that a restarted daemon goes on). VOLFS_FAULT_TRACE=FILE gets
+ * the name of each point that is reached, a line each. In other builds it is
  * nothing. tests/lint lists the points by grep, so the name is a literal.
  */
 #ifdef VOLFS_FAULT_POINTS

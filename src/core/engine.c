@@ -255,6 +255,7 @@ static void recover(void *arg)
 		for (size_t i = 0; i < n; i++) {
 			after = s[i]->number;
 			mount_recover(s[i]);
+			create_recover(s[i]);
 			pthread_mutex_lock(&e->jobs_lock);
 			s[i]->recovered = true;
 			pthread_mutex_unlock(&e->jobs_lock);
@@ -265,6 +266,21 @@ static void recover(void *arg)
 	}
 	jobs_resume(e);
 	publish_daemon(e);
+	pthread_mutex_lock(&e->jobs_lock);
+	e->recovered = true;
+	pthread_cond_broadcast(&e->idle);
+	pthread_mutex_unlock(&e->jobs_lock);
+}
+
+bool engine_wait_recovered(struct engine *e, int64_t most_ms)
+{
+	struct timespec until = clock_timespec(clock_ms() + most_ms);
+
+	LOCK_SCOPE(&e->jobs_lock);
+	while (!e->recovered)
+		if (pthread_cond_timedwait(&e->idle, &e->jobs_lock, &until))
+			break;
+	return e->recovered;
 }
 
 int engine_start(struct engine *e, struct err *err)
@@ -359,7 +375,7 @@ static bool is_in_use(struct service *s)
 
 static void retire_or_remove(struct engine *e, struct service *s)
 {
-	bool used = is_in_use(s);
+	bool used = is_in_use(s), listed = false;
 	struct change c = { .kind = CHANGE_SERVICE_GONE, .svc = s };
 
 	pthread_mutex_lock(&s->lock);
@@ -377,11 +393,25 @@ static void retire_or_remove(struct engine *e, struct service *s)
 		memmove(e->services + i, e->services + i + 1,
 			(e->n_services - i - 1) * sizeof(*e->services));
 		e->n_services--;
+		listed = true;
 		break;
 	}
 	pthread_mutex_unlock(&e->lock);
+	if (!listed)
+		return;
 	publish(e, &c, 1);
 	service_unref(s);
+}
+
+void service_leave_if_retired(struct service *s)
+{
+	bool retired;
+
+	pthread_mutex_lock(&s->lock);
+	retired = s->retired;
+	pthread_mutex_unlock(&s->lock);
+	if (retired)
+		retire_or_remove(s->engine, s);
 }
 
 /* A changed driver configuration: a new session beside the old one, which

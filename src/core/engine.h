@@ -70,6 +70,9 @@ int engine_new(const struct engine_options *o, struct engine **out,
 /* After the tree answers: starts workers, resumes jobs, binds data mounts
  * again, mounts `auto` volumes, starts refreshing. Returns at once. */
 int engine_start(struct engine *e, struct err *err);
+/* Waits until what was mounted before is bound at its data/ again, at most
+ * @most_ms; false if that takes longer (a device that hangs). */
+bool engine_wait_recovered(struct engine *e, int64_t most_ms);
 /* Stops taking requests (new ones get -EAGAIN), lets running steps end for at
  * most @grace_ms, leaves mounts and unfinished jobs for the next start. */
 void engine_stop(struct engine *e, int64_t grace_ms);

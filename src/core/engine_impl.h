@@ -48,7 +48,7 @@ struct engine {
 	struct job *submitted, **submitted_tail; /* for the admission thread */
 	struct waiter *waiters;          /* unanswered */
 	size_t n_running;
-	bool started;
+	bool started, recovered;
 	atomic_bool stopping;
 	unsigned long long jobs_total, jobs_failed;
 
@@ -107,6 +107,7 @@ struct service {
 
 	/* refresh: single-flight */
 	bool refreshing, refresh_again;
+	bool listing;            /* begun, and not yet counted in refreshes */
 	int64_t next_refresh_ms;
 	unsigned failures;               /* in a row */
 	struct err refresh_err;          /* of the last one; num 0 = fine */
@@ -165,6 +166,8 @@ struct job {
 				      * verdict of the finished job */
 	bool early;                      /* a name operation was answered before
 				      * the verdict */
+	bool telling;                    /* the outcome is being shown before the
+				      * verdict, which waits for that */
 	bool hidden;                     /* its volume was taken from the tree
 				      * (early rmdir) */
 	struct err err;
@@ -203,6 +206,7 @@ int service_add_all(struct service *s, struct volume **v, size_t n,
 int service_replace(struct service *s, struct volume *v, struct err *err);
 /* Takes nodes from the listing and drops their records. */
 void service_drop(struct service *s, struct volume_node **nodes, size_t n);
+/* -EEXIST: a single one that is listed already. */
 int service_add_snapshots(struct service *s, struct snapshot **add, size_t n,
 			  struct err *err);
 void service_drop_snapshot(struct service *s, uint64_t serial);
@@ -213,6 +217,9 @@ void service_swap_snapshot(struct service *s, struct snapshot *sn);
 void service_pick_name(struct service *s, const char *raw, const char *id,
 		       char *out);
 struct snapshot *service_snapshot_by_id(struct service *s, const char *id);
+/* The one of that id, or the one that the same request (token) makes. */
+struct snapshot *service_snapshot_like(struct service *s,
+				       const struct snapshot_facts *f);
 size_t service_snapshot_count(struct service *s, uint64_t volume_serial);
 void inventory_free_all(struct service *s);
 
@@ -276,6 +283,8 @@ struct snapshot *snapshot_make(struct service *s,
 			       struct err *err);
 void publish_snapshot(struct service *s, struct snapshot *sn,
 		      enum change_kind kind);
+/* Store, listing, told; nothing when it is listed already. */
+int snapshot_add(struct service *s, struct snapshot *sn, struct err *err);
 /* Drops the last error if it is that verb's. */
 void service_clear_fault(struct service *s, const char *verb);
 int service_set_fault(struct service *s, const char *verb, uint64_t job,
@@ -287,6 +296,8 @@ struct service *service_new(struct engine *e, unsigned number,
 int service_open(struct service *s, struct err *err);
 int service_load(struct service *s, struct err *err);  /* from the store */
 void service_close(struct service *s);
+/* A service that is no longer configured goes with its last use. */
+void service_leave_if_retired(struct service *s);
 /* Brackets for calls into the driver: one at a time unless parallel. */
 void service_enter(struct service *s);
 void service_leave(struct service *s);
@@ -379,7 +390,12 @@ int grow_filesystem(struct job *j, const struct call *c, struct err *err);
 int unmount_all(struct job *j, bool force, struct err *err);
 void private_dir(struct service *s, uint64_t serial, char *out, size_t room);
 void usage_measure(struct service *s, const struct call *c);
+/* After the result of a job is stored, and after what was shown early is. */
 void verb_create_failed(struct job *j);
+void verb_rename_failed(struct job *j);
+void verb_remove_failed(struct job *j);
+/* After a start: what no job makes any more says that it failed. */
+void create_recover(struct service *s);
 /* What a create or snapshot will make: a row in @b, in @j->placeholder; then
  * shown. @batch: the jobs admitted together, up to @j. */
 int verb_make_placeholder(struct job *j, struct job *batch,

@@ -32,6 +32,7 @@ void inventory_unref(struct inventory *inv)
 	free(inv->by_name);
 	free(inv->by_id);
 	free(inv->snapshots);
+	free(inv->by_volume);
 	free(inv);
 }
 
@@ -47,7 +48,9 @@ struct inventory *inventory_new(size_t volumes, size_t snaps)
 	inv->by_name = calloc(volumes + 1, sizeof(void *));
 	inv->by_id = calloc(volumes + 1, sizeof(void *));
 	inv->snapshots = calloc(snaps + 1, sizeof(void *));
-	if (inv->by_serial && inv->by_name && inv->by_id && inv->snapshots)
+	inv->by_volume = calloc(snaps + 1, sizeof(void *));
+	if (inv->by_serial && inv->by_name && inv->by_id && inv->snapshots &&
+	    inv->by_volume)
 		return inv;
 	inventory_unref(inv);
 	return NULL;
@@ -79,6 +82,42 @@ static int cmp_snapshot(const void *a, const void *b)
 	const struct snapshot *x = *(void *const *)a, *y = *(void *const *)b;
 
 	return x->serial < y->serial ? -1 : x->serial > y->serial;
+}
+
+static int cmp_by_volume(const void *a, const void *b)
+{
+	const struct snapshot *x = *(void *const *)a, *y = *(void *const *)b;
+
+	if (x->volume_serial != y->volume_serial)
+		return x->volume_serial < y->volume_serial ? -1 : 1;
+	return cmp_snapshot(a, b);
+}
+
+/* by_volume from snapshots, which are sorted. */
+static void index_snapshots(struct inventory *inv)
+{
+	for (size_t i = 0; i < inv->n_snapshots; i++)
+		inv->by_volume[i] = inv->snapshots[i];
+	qsort(inv->by_volume, inv->n_snapshots, sizeof(void *), cmp_by_volume);
+}
+
+/* Index in by_volume of the first snapshot of that volume above @serial. */
+static size_t first_of_volume(const struct inventory *inv, uint64_t volume,
+			      uint64_t serial)
+{
+	size_t low = 0, high = inv->n_snapshots;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		const struct snapshot *sn = inv->by_volume[mid];
+
+		if (sn->volume_serial < volume ||
+		    (sn->volume_serial == volume && sn->serial <= serial))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 /* The search arrays from by_serial; under service->lock. */
@@ -134,8 +173,10 @@ static struct inventory *inventory_copy(const struct inventory *old,
 	       old->n_snapshots * sizeof(void *));
 	for (size_t i = 0; i < inv->n_volumes; i++)
 		volume_node_ref(inv->by_serial[i]);
-	for (size_t i = 0; i < inv->n_snapshots; i++)
+	for (size_t i = 0; i < inv->n_snapshots; i++) {
 		snapshot_ref(inv->snapshots[i]);
+		inv->by_volume[i] = old->by_volume[i];
+	}
 	return inv;
 }
 
@@ -222,17 +263,43 @@ void service_drop(struct service *s, struct volume_node **nodes, size_t n)
 	inventory_swap(s, inv);
 }
 
+static struct snapshot *find_like(const struct inventory *inv, const char *id,
+				  const char *token)
+{
+	for (size_t i = 0; i < inv->n_snapshots; i++) {
+		const struct snapshot_facts *f = &inv->snapshots[i]->f;
+
+		if ((id && f->id && strcmp(f->id, id) == 0) ||
+		    (token && *token && f->token &&
+		     strcmp(f->token, token) == 0))
+			return inv->snapshots[i];
+	}
+	return NULL;
+}
+
+struct snapshot *service_snapshot_like(struct service *s,
+				       const struct snapshot_facts *f)
+{
+	LOCK_SCOPE(&s->lock);
+
+	return snapshot_ref(find_like(s->inv, f->id, f->token));
+}
+
 int service_add_snapshots(struct service *s, struct snapshot **add, size_t n,
 			  struct err *err)
 {
 	LOCK_SCOPE(&s->lock);
-	struct inventory *inv = inventory_copy(s->inv, 0, n);
+	struct inventory *inv;
 
+	if (n == 1 && find_like(s->inv, add[0]->f.id, NULL))
+		return -EEXIST;
+	inv = inventory_copy(s->inv, 0, n);
 	if (!inv)
 		return err_oom(err);
 	for (size_t i = 0; i < n; i++)
 		inv->snapshots[inv->n_snapshots++] = snapshot_ref(add[i]);
 	qsort(inv->snapshots, inv->n_snapshots, sizeof(void *), cmp_snapshot);
+	index_snapshots(inv);
 	inventory_swap(s, inv);
 	return 0;
 }
@@ -268,6 +335,7 @@ void service_drop_snapshot(struct service *s, uint64_t serial)
 
 		snapshot_unref(*at);
 		memmove(at, at + 1, (end - at) * sizeof(*at));
+		index_snapshots(inv);
 	}
 	inventory_swap(s, inv);
 }
@@ -284,6 +352,7 @@ void service_swap_snapshot(struct service *s, struct snapshot *sn)
 	if (at) {
 		snapshot_unref(*at);
 		*at = snapshot_ref(sn);
+		index_snapshots(inv);
 	}
 	inventory_swap(s, inv);
 }
@@ -371,13 +440,13 @@ struct snapshot *service_snapshot_named(struct service *s,
 					const char *name)
 {
 	LOCK_SCOPE(&s->lock);
-	for (size_t i = 0; i < s->inv->n_snapshots; i++) {
-		struct snapshot *sn = s->inv->snapshots[i];
+	struct inventory *inv = s->inv;
 
-		if (sn->volume_serial == volume_serial &&
-		    strcmp(sn->name, name) == 0)
-			return snapshot_ref(sn);
-	}
+	for (size_t i = first_of_volume(inv, volume_serial, 0);
+	     i < inv->n_snapshots &&
+	     inv->by_volume[i]->volume_serial == volume_serial; i++)
+		if (strcmp(inv->by_volume[i]->name, name) == 0)
+			return snapshot_ref(inv->by_volume[i]);
 	return NULL;
 }
 
@@ -395,12 +464,9 @@ struct snapshot *service_snapshot_by_id(struct service *s, const char *id)
 
 size_t service_snapshot_count(struct service *s, uint64_t volume_serial)
 {
-	size_t n = 0;
-
 	LOCK_SCOPE(&s->lock);
-	for (size_t i = 0; i < s->inv->n_snapshots; i++)
-		n += s->inv->snapshots[i]->volume_serial == volume_serial;
-	return n;
+	return first_of_volume(s->inv, volume_serial, UINT64_MAX) -
+	       first_of_volume(s->inv, volume_serial, 0);
 }
 
 struct inventory *service_inventory(struct service *s)
@@ -430,12 +496,12 @@ size_t service_snapshots_of(struct service *s, uint64_t volume_serial,
 	size_t n = 0;
 
 	LOCK_SCOPE(&s->lock);
-	for (size_t i = 0; i < s->inv->n_snapshots && n < max; i++) {
-		struct snapshot *sn = s->inv->snapshots[i];
+	struct inventory *inv = s->inv;
 
-		if (sn->volume_serial == volume_serial && sn->serial > after)
-			out[n++] = snapshot_ref(sn);
-	}
+	for (size_t i = first_of_volume(inv, volume_serial, after);
+	     i < inv->n_snapshots && n < max &&
+	     inv->by_volume[i]->volume_serial == volume_serial; i++)
+		out[n++] = snapshot_ref(inv->by_volume[i]);
 	return n;
 }
 

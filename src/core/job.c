@@ -381,6 +381,23 @@ static void leave_running(struct job *j)
 		s->slow_verdicts++;
 }
 
+/* What the verdict means for what was shown of the job's work. */
+static void show_result(struct job *j, int r)
+{
+	if (j->refused)
+		return;
+	if (r < 0 && j->verb == &verb_create)
+		verb_create_failed(j);
+	else
+		hide_job(j);
+	if (r < 0 && j->verb == &verb_snapshot)
+		verb_snapshot_failed(j);
+	if (r < 0 && j->verb == &verb_remove)
+		verb_remove_failed(j);
+	if (r < 0 && j->verb == &verb_rename && (j->early || j->resumed))
+		verb_rename_failed(j);
+}
+
 static void finish_job(struct job *j, int r, struct err *err)
 {
 	struct engine *e = j->engine;
@@ -391,6 +408,8 @@ static void finish_job(struct job *j, int r, struct err *err)
 	free(j->freeze_path);
 	j->freeze_path = NULL;
 	pthread_mutex_lock(&e->jobs_lock);
+	while (j->telling)
+		pthread_cond_wait(&e->idle, &e->jobs_lock);
 	if (r < 0) {
 		j->err = *err;
 		if (!j->err.num)
@@ -410,13 +429,10 @@ static void finish_job(struct job *j, int r, struct err *err)
 		job_set_fault(j, &j->err);
 	else
 		clear_fault(j);
-	if (j->verb == &verb_create && r < 0 && !j->refused)
-		verb_create_failed(j);
-	else if (!j->refused)
-		hide_job(j);
-	if (j->verb == &verb_snapshot && r < 0 && !j->refused)
-		verb_snapshot_failed(j);
+	/* Before what a repeat would need to come to the same is taken away. */
 	store_result(j);
+	FAULT_POINT("job.result-stored");
+	show_result(j, r);
 	FAULT_POINT("job.after-result");
 	log_result(j);
 	event_add(e, j->svc, NULL, j->verb->name, "", err_name(j->err.num),
@@ -424,8 +440,10 @@ static void finish_job(struct job *j, int r, struct err *err)
 	publish(e, &(struct change){ .kind = CHANGE_JOB, .serial = j->id,
 				     .given = &j->given }, 1);
 	waiters_tell(waiting, j->err.num);
-	if (j->svc)
+	if (j->svc) {
 		jobs_dispatch(j->svc);
+		service_leave_if_retired(j->svc);
+	}
 	jobs_prune(e);
 	pthread_mutex_lock(&e->jobs_lock);
 	pthread_cond_broadcast(&e->idle);

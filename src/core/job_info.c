@@ -67,10 +67,15 @@ size_t engine_jobs(struct engine *e, uint64_t after, uint64_t *ids, size_t max)
 void engine_volume_jobs(struct engine *e, struct service *svc, uint64_t serial,
 			struct buf *out)
 {
+	struct volume *v = service_volume(svc, serial);
+	bool none = !v || !v->node->had_job;
 	const struct job *mine[VOLUME_JOBS];
 	char at[FORMAT_MAX];
 	size_t n = 0;
 
+	volume_unref(v);
+	if (none)
+		return;
 	LOCK_SCOPE(&e->jobs_lock);
 	for (size_t i = e->n_jobs; i > 0 && n < VOLUME_JOBS; i--)
 		if (e->jobs[i - 1]->svc == svc &&
@@ -132,6 +137,7 @@ static void hide_again(struct job *j)
 	if (!v)
 		return;
 	j->hidden_volume = volume_ref(v);
+	tombstone_hold(j->svc, v->f.id);
 	service_drop(j->svc, &v->node, 1);
 	volume_unref(v);
 }
@@ -141,6 +147,12 @@ void jobs_prepare(struct engine *e)
 	for (size_t i = 0; i < e->n_jobs; i++) {
 		struct job *j = e->jobs[i];
 
+		struct volume *v = j->svc ? service_volume(j->svc, j->serial)
+					  : NULL;
+
+		if (v)
+			v->node->had_job = true;
+		volume_unref(v);
 		if (j->state < JOB_DONE && j->svc && j->hidden)
 			hide_again(j);
 	}

@@ -235,14 +235,15 @@ static const char *value_word(const struct word_spec *w)
 }
 
 /* What the service's configuration gives when the word is not said. */
-static void default_of(const struct word_spec *w, struct service *svc,
-		       char *out, size_t room)
+static void default_of(const struct verb *v, const struct word_spec *w,
+		       struct service *svc, char *out, size_t room)
 {
 	const struct service_options *o = svc ? service_options(svc) : NULL;
 	char text[FORMAT_MAX];
 
 	snprintf(out, room, "%s", w->dflt ? w->dflt : "");
-	if (!o || w->dflt)
+	/* What `set` does not name stays as it is. */
+	if (!o || w->dflt || strcmp(v->name, "set") == 0)
 		return;
 	if (strcmp(w->key, "size") == 0)
 		snprintf(out, room, "%s", format_size(text, o->size_bytes));
@@ -256,8 +257,8 @@ static void default_of(const struct word_spec *w, struct service *svc,
 		snprintf(out, room, "%s", o->subpath ? o->subpath : "");
 }
 
-static void usage_word(const struct word_spec *w, struct service *svc,
-		       struct buf *out)
+static void usage_word(const struct verb *v, const struct word_spec *w,
+		       struct service *svc, struct buf *out)
 {
 	char head[64], dflt[128];
 
@@ -272,7 +273,7 @@ static void usage_word(const struct word_spec *w, struct service *svc,
 	} else
 		snprintf(head, sizeof(head), "%s=%s", w->key, value_word(w));
 	buf_printf(out, "  %-20s %s", head, w->help);
-	default_of(w, svc, dflt, sizeof(dflt));
+	default_of(v, w, svc, dflt, sizeof(dflt));
 	if (dflt[0])
 		buf_printf(out, " Default: %s.", dflt);
 	buf_putc(out, '\n');
@@ -282,6 +283,7 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 		struct buf *out)
 {
 	const struct provider *p = svc ? service_provider(svc) : NULL;
+	char wait[FORMAT_MAX] = "60s";
 	size_t start = out->len;
 
 	buf_printf(out, "%s: %s\n\n", v->name, v->help);
@@ -289,16 +291,23 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 		   "[1]%s\n\n", words_of(v)->key ? " WORD ..." : "");
 	for (const struct word_spec *w = words_of(v); w->key; w++)
 		if (!w->notion || !p || (p->notions & w->notion))
-			usage_word(w, svc, out);
-	buf_puts(out,
-		 "  async                Answer once the job is recorded.\n"
-		 "  dry-run              Check everything, change nothing.\n"
-		 "  timeout=DURATION     Wait so long for the result (60s); "
-		 "the job goes on.\n");
+			usage_word(v, w, svc, out);
+	if (svc)
+		format_duration_ms(wait,
+				   service_options(svc)->answer_timeout_ms);
+	buf_printf(out,
+		   "  async                Answer once the job is recorded.\n"
+		   "  dry-run              Check everything, change nothing.\n"
+		   "  timeout=DURATION     Wait so long for the result; the job "
+		   "goes on. Default: %s.\n", wait);
 	buf_printf(out, "\nExample:\n    echo '%s' > %s\n",
 		   v->example ? v->example : "1", path ? path : v->name);
-	buf_puts(out, "The write's errno is the result; the sentence is in "
-		 "'error'.\n");
+	buf_printf(out, "The write's errno is the result; its sentence is in "
+		   "%s.\n",
+		   v->target == TARGET_DAEMON ? "the log and in .volfs/events"
+		   : v->target == TARGET_VOLUME ||
+		     v->target == TARGET_SNAPSHOT ? "'error'"
+						  : "the service's '.error'");
 	/* The kernel lets two writers in at once up to st_size. */
 	while (!buf_failed(out) && out->len - start < USAGE_BYTES)
 		buf_putc(out, out->len - start == USAGE_BYTES - 1 ? '\n' : ' ');

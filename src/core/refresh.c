@@ -220,7 +220,9 @@ static int list_snapshot(void *arg, const struct snapshot_facts *f,
 					NULL, NULL);
 		return 0;
 	}
-	sn = service_snapshot_by_id(l->s, f->id);  /* made meanwhile */
+	sn = service_snapshot_like(l->s, f);  /* made meanwhile, or being made */
+	if (sn && !sn->f.id && !sn->job)
+		snapshot_update(l->s, sn->serial, f, -1, false, NULL, NULL);
 	if (sn || is_tombstone(l->s, f->id)) {
 		snapshot_unref(sn);
 		return 0;
@@ -351,12 +353,31 @@ static int name_found(struct listing *l, struct err *err)
 	return 0;
 }
 
+/* Those that a job has come to know while the listing ran. */
+static void drop_known(struct listing *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n_found; i++) {
+		struct volume *v = service_volume_by_id(l->s,
+							l->found[i]->f.id);
+
+		if (v)
+			volume_unref(l->found[i]);
+		else
+			l->found[kept++] = l->found[i];
+		volume_unref(v);
+	}
+	l->n_found = kept;
+}
+
 static int apply_found(struct listing *l, struct err *err)
 {
 	struct change *c;
 	struct store_batch *b;
 	int r;
 
+	drop_known(l);
 	if (!l->n_found)
 		return 0;
 	r = name_found(l, err);
@@ -519,7 +540,8 @@ static void apply_snapshots(struct listing *l, struct err *err)
 		if (!sn)
 			continue;
 		moved = snapshot_volume_serial(s, &sn->f) != sn->volume_serial;
-		if (sn->f.id && !sn->job &&
+		/* One that got its id meanwhile is not in this listing. */
+		if (sn->f.id && l->inv->snapshots[i]->f.id && !sn->job &&
 		    (!l->seen_snapshot[i] || moved)) {
 			if (moved && l->seen_snapshot[i]) {
 				struct snapshot *again = snapshot_make(
@@ -539,8 +561,11 @@ static void apply_snapshots(struct listing *l, struct err *err)
 		struct snapshot *raw = l->new_snaps[i], *sn;
 		char name[NAME_BYTES_MAX + 1];
 		uint64_t volume = snapshot_volume_serial(s, &raw->f);
-		struct store_batch *b;
 
+		sn = service_snapshot_like(s, &raw->f);
+		snapshot_unref(sn);
+		if (sn)
+			continue;
 		snapshot_pick_name(s, volume, &raw->f, name);
 		sn = snapshot_new(raw->serial, raw->given, volume, name,
 				  &raw->f);
@@ -548,12 +573,7 @@ static void apply_snapshots(struct listing *l, struct err *err)
 			continue;
 		sn->protect = raw->protect;
 		sn->changed_at_s = clock_unix_s();
-		b = store_batch_new();
-		if (snapshot_row(b, s, sn, err) == 0)
-			store_commit(s->engine->store, STEAL(b), err);
-		store_batch_free(b);
-		if (service_add_snapshots(s, &sn, 1, err) == 0)
-			publish_snapshot(s, sn, CHANGE_SNAPSHOT_ADDED);
+		snapshot_add(s, sn, err);
 		snapshot_unref(sn);
 	}
 }
@@ -639,6 +659,7 @@ static void note_result(struct service *s, const struct err *err,
 	s->state = state_of(err->num);
 	s->refresh_err = *err;
 	s->refreshes++;
+	s->listing = false;
 	if (!err->num) {
 		s->observed_at_s = clock_unix_s();
 		s->observed_here = true;
@@ -688,6 +709,10 @@ static void refresh_run(void *arg)
 	int64_t began = clock_ms();
 	bool again;
 
+	pthread_mutex_lock(&s->lock);
+	s->refresh_again = false;
+	s->listing = true;
+	pthread_mutex_unlock(&s->lock);
 	if (list_and_apply(s, &c, &err) == 0)
 		err.num = 0;
 	note_result(s, &err, clock_ms() - began);
@@ -701,6 +726,11 @@ static void refresh_run(void *arg)
 	pthread_mutex_unlock(&s->lock);
 	if (again && pool_run(s->engine->pool, refresh_run, s) == 0)
 		return;
+	if (again) {
+		pthread_mutex_lock(&s->lock);
+		s->refreshing = false;
+		pthread_mutex_unlock(&s->lock);
+	}
 	service_unref(s);
 }
 
@@ -744,8 +774,9 @@ int refresh_now(struct service *s, const struct call *c, struct err *err)
 		return err_set(err, EINVAL, "service '%s' is misconfigured: "
 			       "see its .error", s->name);
 	pthread_mutex_lock(&s->lock);
-	/* A listing that runs already may be too old for us. */
-	want = s->refreshes + (s->refreshing ? 2 : 1);
+	/* A listing that runs already may be too old for us; a refresh that is
+	 * before or behind its listing is not. */
+	want = s->refreshes + (s->listing ? 2 : 1);
 	if (s->refreshing)
 		s->refresh_again = true;
 	pthread_mutex_unlock(&s->lock);

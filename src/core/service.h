@@ -32,6 +32,7 @@ struct inventory {
 	struct volume_node **by_id;      /* n_ids, by current->f.id */
 	size_t n_ids;
 	struct snapshot **snapshots;     /* by serial */
+	struct snapshot **by_volume;     /* by volume_serial, then serial */
 	size_t n_snapshots;
 };
 

@@ -186,6 +186,8 @@ int volume_update(struct service *s, uint64_t serial,
 	}
 	if (entries_differ(old, v))
 		v->entries_at_s = v->changed_at_s;
+	if (u->set_job || (v->local && v->local->fault.at_s))
+		v->node->had_job = true;
 	if (u->store) {
 		struct store_batch *b = store_batch_new();
 
@@ -376,29 +378,43 @@ void publish_snapshot(struct service *s, struct snapshot *sn,
 	publish(s->engine, &c, 1);
 }
 
+int snapshot_add(struct service *s, struct snapshot *sn, struct err *err)
+{
+	struct store_batch *b = store_batch_new();
+	char key[32];
+	int r = snapshot_row(b, s, sn, err);
+
+	if (r < 0)
+		store_batch_free(b);
+	else
+		r = store_commit(s->engine->store, b, err);
+	if (r < 0)
+		return r;
+	r = service_add_snapshots(s, &sn, 1, err);
+	if (r == 0)
+		publish_snapshot(s, sn, CHANGE_SNAPSHOT_ADDED);
+	if (r != -EEXIST)
+		return r;
+	/* A listing and a job have seen it at the same time. */
+	b = store_batch_new();
+	volume_key(s, sn->serial, key, sizeof(key));
+	store_batch_delete(b, "snapshot", key);
+	return store_commit(s->engine->store, b, err);
+}
+
 static int add_snapshot(struct service *s, const struct snapshot_facts *f,
 			struct err *err)
 {
 	uint64_t volume = snapshot_volume_serial(s, f);
 	char name[NAME_BYTES_MAX + 1];
 	struct snapshot *sn;
-	struct store_batch *b;
 	int r;
 
 	snapshot_pick_name(s, volume, f, name);
 	sn = snapshot_make(s, f, volume, name, err);
 	if (!sn)
 		return -err->num;
-	b = store_batch_new();
-	r = snapshot_row(b, s, sn, err);
-	if (r < 0)
-		store_batch_free(b);
-	else
-		r = store_commit(s->engine->store, b, err);
-	if (r == 0)
-		r = service_add_snapshots(s, &sn, 1, err);
-	if (r == 0)
-		publish_snapshot(s, sn, CHANGE_SNAPSHOT_ADDED);
+	r = snapshot_add(s, sn, err);
 	snapshot_unref(sn);
 	return r;
 }

@@ -191,23 +191,21 @@ int check_size(const struct job *j, uint64_t *size, struct err *err)
 		j->svc->provider->bounds(j->svc->session, &b);
 	min = b.size_min_bytes > min ? b.size_min_bytes : min;
 	if (*size == 0 || *size < min)
-		return err_set(err, EINVAL, "%s '%s': size '%s' is below the "
-			       "least that '%s' has, %s%s", j->verb->name,
-			       j->name, format_size(text[0], *size),
+		return err_set(err, EINVAL, "size '%s' is below the least that "
+			       "'%s' has, %s%s", format_size(text[0], *size),
 			       j->svc->name,
 			       format_size(text[1], min ? min : 1),
 			       *size < 65536 ? ": a bare number is bytes, did "
 					       "you mean G?" : "");
 	step = b.size_step_bytes ? b.size_step_bytes : 1;
 	if (*size > UINT64_MAX / 2 - step)
-		return err_set(err, EINVAL, "%s '%s': size '%s' is too large",
-			       j->verb->name, j->name,
+		return err_set(err, EINVAL, "size '%s' is too large",
 			       format_size(text[0], *size));
 	*size = (*size + step - 1) / step * step;
 	if (b.size_max_bytes && *size > b.size_max_bytes)
-		return err_set(err, EINVAL, "%s '%s': size '%s' is above the "
-			       "most that '%s' has, %s", j->verb->name, j->name,
-			       format_size(text[0], *size), j->svc->name,
+		return err_set(err, EINVAL, "size '%s' is above the most that "
+			       "'%s' has, %s", format_size(text[0], *size),
+			       j->svc->name,
 			       format_size(text[1], b.size_max_bytes));
 	return 0;
 }
@@ -259,7 +257,9 @@ static int want_numbers(const struct job *j, struct wanted *w, struct err *err)
 		else
 			s->encrypted = on;
 	}
-	return check_size(j, &s->size_bytes, err);
+	if (check_size(j, &s->size_bytes, err) < 0)
+		return err_wrap(err, "create '%s'", j->name);
+	return 0;
 }
 
 /* Resolves the job's line; refuses what memory can refuse. */
@@ -271,7 +271,7 @@ static int want(const struct job *j, struct wanted *w, struct err *err)
 	int r;
 
 	*w = (struct wanted){ 0 };
-	r = name_unescape(j->name, w->name, sizeof(w->name), err);
+	r = raw_name(j->name, w->name, err);
 	if (r < 0)
 		return r;
 	w->spec.name = w->name;
@@ -333,9 +333,18 @@ static int compare(const struct job *j, const struct wanted *w,
 		   strcmp(v->f.source_id, w->snapshot->f.id) != 0) {
 		differs = "from";
 		is = v->f.source_id;
+	} else if (w->volume && v->f.source_id && w->volume->f.id &&
+		   strcmp(v->f.source_id, w->volume->f.id) != 0) {
+		differs = "from";
+		is = v->f.source_id;
 	} else if ((w->snapshot || w->volume) &&
 		   v->f.source == SOURCE_NONE) {
 		differs = "from";
+	} else if (job_word(j, "subpath") && v->local &&
+		   strcmp(v->local->subpath ? v->local->subpath : "/",
+			  job_word(j, "subpath")) != 0) {
+		differs = "subpath";
+		is = v->local->subpath ? v->local->subpath : "/";
 	}
 	if (!differs)
 		return 0;
@@ -349,6 +358,12 @@ static bool is_failed(const struct volume *v)
 	return v->local && v->local->failed;
 }
 
+static bool is_retired(struct service *s)
+{
+	LOCK_SCOPE(&s->lock);
+	return s->retired;
+}
+
 static int check_create(struct job *j, struct err *err)
 {
 	const struct service_config *c = j->svc->config;
@@ -356,6 +371,10 @@ static int check_create(struct job *j, struct err *err)
 	struct wanted w;
 	int r;
 
+	if (is_retired(j->svc))
+		return err_set(err, EPERM, "create '%s': '%s' is no longer in "
+			       "the configuration and only stays until what is "
+			       "mounted of it is unmounted", j->name, c->name);
 	if (!c->core.allow_create)
 		return err_set(err, EPERM, "create '%s': creating is switched "
 			       "off for '%s' (allowCreate)", j->name, c->name);
@@ -590,6 +609,33 @@ void verb_create_failed(struct job *j)
 	}
 	volume_node_unref(node);
 	volume_unref(v);
+}
+
+/* A crash between a job's result and this: its placeholder is as it was. */
+void create_recover(struct service *s)
+{
+	struct inventory *inv = service_inventory(s);
+
+	for (size_t i = 0; i < inv->n_volumes; i++) {
+		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
+		struct volume_facts f;
+
+		if (v && !v->f.id && !is_failed(v) &&
+		    !has_unfinished_job(s, v)) {
+			f = v->f;
+			f.state = VOLUME_ERROR;
+			volume_update(s, v->node->serial,
+				      &(struct volume_update){
+					      .facts = &f,
+					      .local = local_failed,
+					      .store = true,
+					      .event = "create-failed" }, NULL);
+		}
+		volume_unref(v);
+	}
+	for (size_t i = 0; i < inv->n_snapshots; i++)
+		snapshot_recover(s, inv->snapshots[i]);
+	inventory_unref(inv);
 }
 
 static const struct word_spec create_words[] = {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/engine_impl.h"
+#include "core/host/mount.h"
 #include "core/verb_impl.h"
 
 /* ---- reload ---- */
@@ -136,12 +137,19 @@ int unmount_all(struct job *j, bool force, struct err *err)
 
 static int run_down(struct job *j, struct err *err)
 {
+	struct err ignored = ERR_INIT;
+	char path[512];
+	struct call c;
 	int r;
 
 	job_step(j, "unmount-all");
 	r = unmount_all(j, line_has(&j->line, "force"), err);
 	if (r < 0)
 		return r;
+	job_call(j, &c);
+	snprintf(path, sizeof(path), "%s/mnt", j->engine->o.run_dir);
+	if (mount_umount(&c, path, UMOUNT_PLAIN, &ignored) < 0)
+		log_warn("down: %s", ignored.text);
 	log_info("down: every volume is unmounted; the daemon ends");
 	j->engine->o.host.end(j->engine->o.host.arg);
 	return 0;

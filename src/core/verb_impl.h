@@ -32,15 +32,26 @@ int wait_for_state(struct job *j, const struct call *c,
 /* The size as the service will have it; -EINVAL outside its bounds. */
 int check_size(const struct job *j, uint64_t *size, struct err *err);
 
+/* The raw name of a name of the tree, to @out of NAME_BYTES_MAX + 1. -EINVAL
+ * also for one with a NUL byte, which no service can have. */
+int raw_name(const char *escaped, char *out, struct err *err);
+
 /* "volfs" and "volfs.*" are ours; empty is nobody's. */
 int tag_check_key(const char *key, struct err *err);
 
 /* Notes a removed id, so that a late listing does not bring it back. */
 void tombstone_add(struct service *s, const char *id);
+/* For as long as the removal takes, until tombstone_drop(). */
+void tombstone_hold(struct service *s, const char *id);
+void tombstone_drop(struct service *s, const char *id);
 
 int make_snapshot(struct job *j, struct store_batch *b, struct err *err);
 int show_snapshot(struct job *j, struct err *err);
 void verb_snapshot_failed(struct job *j);
+/* The snapshots' part of create_recover(). */
+void snapshot_recover(struct service *s, const struct snapshot *sn);
+/* An rmdir that was answered and then failed or never began. */
+void verb_remove_failed(struct job *j);
 
 /* -EBUSY when mounted, attached or in use elsewhere; @what names the verb. */
 int check_unused(const struct job *j, const struct volume *v,

@@ -99,6 +99,7 @@ struct mounting {
 	char options[512];
 	char dir[512];
 	bool read_only, fresh;       /* fresh: our mkfs, just now */
+	bool in_use;                 /* by another mount namespace */
 	const char *subpath;
 };
 
@@ -108,6 +109,32 @@ static void join_list(char *const *list, char *out, size_t room)
 	for (; list && *list; list++)
 		snprintf(out + strlen(out), room - strlen(out), "%s%s",
 			 out[0] ? "," : "", *list);
+}
+
+static bool has_option(const char *options, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; *options; options += *options == ',') {
+		size_t n = strcspn(options, ",");
+
+		if (n == len && memcmp(options, word, n) == 0)
+			return true;
+		options += n;
+	}
+	return false;
+}
+
+/* Naming another option does not take these off: only their opposite does,
+ * which the configuration can say and the tree cannot. */
+static void add_safety(char *options, size_t room, const char *word,
+		       const char *opposite)
+{
+	size_t len = strlen(options);
+
+	if (!has_option(options, word) && !has_option(options, opposite))
+		snprintf(options + len, room - len, "%s%s", len ? "," : "",
+			 word);
 }
 
 /* What a user may set, in this order: this mount's word, the volume's, the
@@ -125,8 +152,8 @@ static void choose_options(struct mounting *m)
 		snprintf(m->options, sizeof(m->options), "%s", l->options);
 	else
 		join_list(o->options, m->options, sizeof(m->options));
-	if (!m->options[0])
-		snprintf(m->options, sizeof(m->options), "nodev,nosuid");
+	add_safety(m->options, sizeof(m->options), "nodev", "dev");
+	add_safety(m->options, sizeof(m->options), "nosuid", "suid");
 	snprintf(m->fstype, sizeof(m->fstype), "%s",
 		 fstype ? fstype : l && l->fstype ? l->fstype
 		 : o->fstype ? o->fstype : "ext4");
@@ -252,7 +279,10 @@ static int prepare_block(struct mounting *m, const struct call *c,
 	if (overwrite || m->v->local->formatting || !m->probe.type[0])
 		return format(m, c, overwrite, err);
 	snprintf(m->fstype, sizeof(m->fstype), "%s", m->probe.type);
-	if (m->read_only || strcmp(m->j->svc->config->core.fsck ?
+	/* Still mounted in another namespace: nobody may check it now, and
+	 * the kernel mounts the same file system once more. */
+	m->in_use = device_check_free(c, &m->device, NULL) == -EBUSY;
+	if (m->in_use || m->read_only || strcmp(m->j->svc->config->core.fsck ?
 				   m->j->svc->config->core.fsck : "preen",
 				   "never") == 0)
 		return 0;
@@ -277,7 +307,7 @@ static void grow_before(struct mounting *m, const struct call *c)
 {
 	struct err err = ERR_INIT;
 
-	if (m->v->local->grow_pending && !m->read_only &&
+	if (m->v->local->grow_pending && !m->read_only && !m->in_use &&
 	    strncmp(m->fstype, "ext", 3) == 0 &&
 	    fs_grow(c, &m->device, m->fstype, NULL, &err) < 0)
 		log_warn("mount '%s/%s': %s", m->j->svc->name, m->v->name,
@@ -325,8 +355,10 @@ static int mount_it(struct mounting *m, const struct call *c, struct err *err)
 	if (r == 0 && m->fresh && strcmp(m->subpath, "/") == 0)
 		r = mount_set_root_owner(c, m->dir, o->uid, o->gid, o->mode,
 					 err);
-	if (r == 0 && m->how.kind == KIND_BLOCK)
-		r = device_set_autoclear(c, &m->how.device, err);
+	/* What was attached before stays so after the unmount. */
+	if (r == 0 && m->how.kind == KIND_BLOCK &&
+	    m->v->local->attached_by_mount)
+		r = device_set_autoclear(c, &m->how.device, true, err);
 	return r;
 }
 
@@ -380,6 +412,11 @@ static void local_mounted(struct volume_local *l, void *arg)
 	struct mounting *m = arg;
 	struct with_user u = { user_of(m->j), m->read_only, false };
 
+	if (m->how.kind == KIND_BLOCK && l->device_devno != m->device.devno) {
+		free(l->device);
+		l->device = strdup(m->device.path);
+		l->device_devno = m->device.devno;
+	}
 	l->mounted = true;
 	l->mount_read_only = m->read_only;
 	free(l->fstype);
@@ -609,6 +646,60 @@ static int unmount_both(struct job *j, const struct call *c, struct volume *v,
 	return r;
 }
 
+static void local_unmounted_kept(struct volume_local *l, void *arg)
+{
+	local_unmounted(l, arg);
+	l->attached_by_mount = false;
+}
+
+/* Before an unmount that does not detach: a loop device that went with the
+ * mount would leave its number, which 'device' names, to another volume. */
+static int keep_device(const struct call *c, const struct volume *v,
+		       struct err *err)
+{
+	struct attach_result a = { 0 };
+	int r;
+
+	if (!v->local->attached_by_mount || !v->local->attach_json)
+		return 0;
+	r = attach_decode(v->local->attach_json, &a, err);
+	if (r == 0 && a.kind == KIND_BLOCK)
+		r = device_set_autoclear(c, &a.device, false, err);
+	attach_done(&a);
+	return r;
+}
+
+/* The last user's: unmounts, and detaches if that is to be. */
+static int unmount_last(struct job *j, const struct call *c, struct volume *v,
+			bool detach, struct err *err)
+{
+	bool force = line_has(&j->line, "force");
+	enum umount_how how = line_has(&j->line, "lazy") ? UMOUNT_LAZY
+			      : force ? UMOUNT_FORCE : UMOUNT_PLAIN;
+	bool keep = line_has(&j->line, "keep");
+	struct err ignored = ERR_INIT;
+	int r;
+
+	r = detach ? 0 : keep_device(c, v, err);
+	if (r == 0)
+		r = unmount_both(j, c, v, how, err);
+	if (r < 0)
+		return r;
+	r = volume_update(j->svc, j->serial,
+			  &(struct volume_update){
+				  .local = keep ? local_unmounted_kept
+						: local_unmounted,
+				  .store = true, .urgent = true,
+				  .event = "unmount" }, err);
+	FAULT_POINT("job.unmount.stored");
+	publish_daemon(j->engine);
+	if (r < 0 || !detach || detach_volume(j, c, force, err) == 0)
+		return r;
+	r = err_wrap(err, "it is unmounted here, but not detached");
+	keep_device(c, v, &ignored);
+	return r;
+}
+
 static int run_unmount(struct job *j, struct err *err)
 {
 	bool force = line_has(&j->line, "force");
@@ -637,19 +728,7 @@ static int run_unmount(struct job *j, struct err *err)
 					  .event = "user" }, err);
 		goto out;
 	}
-	r = unmount_both(j, &c, v, lazy ? UMOUNT_LAZY
-				   : force ? UMOUNT_FORCE : UMOUNT_PLAIN, err);
-	if (r < 0)
-		goto out;
-	r = volume_update(j->svc, j->serial,
-			  &(struct volume_update){ .local = local_unmounted,
-						   .store = true,
-						   .urgent = true,
-						   .event = "unmount" }, err);
-	FAULT_POINT("job.unmount.stored");
-	publish_daemon(j->engine);
-	if (r == 0 && detach && detach_volume(j, &c, force, err) < 0)
-		r = err_wrap(err, "it is unmounted here, but not detached");
+	r = unmount_last(j, &c, v, detach, err);
 out:
 	volume_unref(v);
 	return r < 0 ? err_wrap(err, "unmount '%s'", j->name) : 0;
@@ -734,6 +813,22 @@ static bool device_is_here(struct volume *v)
 	return here;
 }
 
+/* An unmount or a detach that was interrupted ends from wherever it was, and
+ * needs to know how it began. */
+static bool is_being_ended(struct service *s, const struct volume *v)
+{
+	struct engine *e = s->engine;
+
+	LOCK_SCOPE(&e->jobs_lock);
+	for (size_t i = 0; i < e->n_jobs; i++)
+		if (e->jobs[i]->svc == s && e->jobs[i]->state < JOB_DONE &&
+		    e->jobs[i]->serial == v->node->serial &&
+		    (e->jobs[i]->verb == &verb_unmount ||
+		     e->jobs[i]->verb == &verb_detach))
+			return true;
+	return false;
+}
+
 static void recover_volume(struct service *s, struct volume *v,
 			   const struct mount_table *t)
 {
@@ -749,7 +844,8 @@ static void recover_volume(struct service *s, struct volume *v,
 				  err.text);
 		return;
 	}
-	if (!v->local->mounted && !v->local->attached)
+	if ((!v->local->mounted && !v->local->attached) ||
+	    is_being_ended(s, v))
 		return;
 	device = device_is_here(v);
 	if (device && !v->local->mounted)
@@ -777,7 +873,7 @@ void mount_recover(struct service *s)
 		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
 		bool is_auto;
 
-		if (!v || !v->local || has_unfinished_job(s, v)) {
+		if (!v || !v->local) {
 			volume_unref(v);
 			continue;
 		}
@@ -818,9 +914,8 @@ static void local_usage(struct volume_local *l, void *arg)
 
 static void measure(struct service *s, const struct call *c, struct volume *v)
 {
-	struct measured m = { .scope = s->provider->kind == KIND_BLOCK
-					       ? "volume" : "share" };
 	const struct volume_local *l = v->local;
+	struct measured m = { .scope = l->device ? "volume" : "share" };
 	struct err err = ERR_INIT;
 	char dir[512];
 
@@ -846,6 +941,32 @@ static void usage_of(struct service *s, uint64_t serial, const struct call *c)
 	volume_unref(v);
 }
 
+/* What a mount attached and a lazy unmount left to its last user, who may be
+ * in another namespace: detached once nobody has it. */
+static void detach_left(struct service *s, const struct call *c,
+			struct volume *v)
+{
+	struct attach_result a = { 0 };
+	struct err err = ERR_INIT;
+	struct device dev;
+	int r = -EBUSY;
+
+	if (!v->local || !v->local->attached || !v->local->attached_by_mount ||
+	    v->local->mounted || has_unfinished_job(s, v))
+		return;
+	if (v->local->attach_json &&
+	    attach_decode(v->local->attach_json, &a, &err) == 0 &&
+	    a.kind == KIND_BLOCK) {
+		r = device_find(c, &a.device, &dev, &err);
+		if (r == 0)
+			r = device_check_free(c, &dev, &err);
+	}
+	attach_done(&a);
+	if (r == 0 || r == -ENODEV)
+		job_internal(s->engine, s, "detach", v->node->serial, "",
+			     &err);
+}
+
 void usage_measure(struct service *s, const struct call *c)
 {
 	struct inventory *inv = service_inventory(s);
@@ -853,8 +974,12 @@ void usage_measure(struct service *s, const struct call *c)
 	for (size_t i = 0; i < inv->n_volumes; i++) {
 		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
 
-		if (v && volume_is_mounted(v) && call_check(c, NULL) == 0)
-			measure(s, c, v);
+		if (v && call_check(c, NULL) == 0) {
+			if (volume_is_mounted(v))
+				measure(s, c, v);
+			else
+				detach_left(s, c, v);
+		}
 		volume_unref(v);
 	}
 	inventory_unref(inv);

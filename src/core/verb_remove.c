@@ -81,18 +81,54 @@ int tag_check_key(const char *key, struct err *err)
 	return 0;
 }
 
-void tombstone_add(struct service *s, const char *id)
+static void tombstone_until(struct service *s, const char *id, int64_t until_s)
 {
-	struct tombstone *t = calloc(1, sizeof(*t));
+	struct tombstone *t = id ? calloc(1, sizeof(*t)) : NULL;
 
 	if (!t || !(t->id = strdup(id))) {
 		free(t);
 		return;
 	}
-	t->until_s = clock_unix_s() + TOMBSTONE_S;
+	t->until_s = until_s;
 	LOCK_SCOPE(&s->lock);
 	t->next = s->tombstones;
 	s->tombstones = t;
+}
+
+void tombstone_add(struct service *s, const char *id)
+{
+	tombstone_until(s, id, clock_unix_s() + TOMBSTONE_S);
+}
+
+void tombstone_hold(struct service *s, const char *id)
+{
+	tombstone_until(s, id, INT64_MAX);
+}
+
+void tombstone_drop(struct service *s, const char *id)
+{
+	struct tombstone **at, *t;
+
+	LOCK_SCOPE(&s->lock);
+	for (at = &s->tombstones; (t = *at);) {
+		if (!id || strcmp(t->id, id) != 0) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		free(t->id);
+		free(t);
+	}
+}
+
+int raw_name(const char *escaped, char *out, struct err *err)
+{
+	int r = name_unescape(escaped, out, NAME_BYTES_MAX + 1, err);
+
+	if (r > 0 && strlen(out) != (size_t)r)
+		return err_set(err, EINVAL, "name '%s': a name cannot have a "
+			       "NUL byte", escaped);
+	return r < 0 ? r : 0;
 }
 
 int check_managed(const struct job *j, const struct volume *v,
@@ -298,19 +334,18 @@ static void local_fault_of(struct volume_local *l, void *arg)
 	l->fault.err = j->err;
 }
 
-/* An rmdir that was answered and then failed: the volume comes back, as a new
- * appearance, with the sentence. */
-static void come_back(struct job *j, struct volume *v, const struct err *why)
+/* The volume comes back as a new appearance, with the sentence. Until then
+ * the store has it as it was, so that a crash brings it back as well. */
+static void come_back(struct job *j, const struct volume *v)
 {
 	uint64_t serial = store_serial(j->engine->store, "node", NULL);
 	struct volume_node *node = serial ? volume_node_new(serial) : NULL;
-	struct volume_local *l = local_copy(v->local);
+	struct volume_local *l = v->local ? local_copy(v->local) : local_new();
 	struct store_batch *b = store_batch_new();
 	struct volume *again = NULL;
 	char name[NAME_BYTES_MAX + 1], key[32];
 	struct err err = ERR_INIT;
 
-	j->err = *why;
 	service_pick_name(j->svc, v->f.name, v->f.id, name);
 	if (l)
 		local_fault_of(l, j);
@@ -332,6 +367,14 @@ static void come_back(struct job *j, struct volume *v, const struct err *why)
 	volume_node_unref(node);
 }
 
+void verb_remove_failed(struct job *j)
+{
+	if (!j->hidden || !j->hidden_volume)
+		return;
+	come_back(j, j->hidden_volume);
+	tombstone_drop(j->svc, j->hidden_volume->f.id);
+}
+
 static int run_remove(struct job *j, struct err *err)
 {
 	struct volume *v = service_volume(j->svc, j->serial);
@@ -350,10 +393,11 @@ static int run_remove(struct job *j, struct err *err)
 	}
 	node = volume_node_ref(v->node);
 	if (r == 0) {
+		tombstone_drop(j->svc, v->f.id);
+		if (v->f.id)
+			tombstone_add(j->svc, v->f.id);
 		FAULT_POINT("job.remove.before-forget");
 		service_forget(j->svc, &node, 1, "removed");
-	} else if (j->hidden) {
-		come_back(j, v, err);
 	}
 	volume_node_unref(node);
 	volume_unref(v);
@@ -384,6 +428,8 @@ void job_answer_early(struct job *j)
 	job_row(b, j);
 	pthread_mutex_unlock(&j->engine->jobs_lock);
 	store_commit(j->engine->store, b, NULL);
+	/* A listing until then must not show it as a new one. */
+	tombstone_hold(j->svc, v->f.id);
 	service_drop(j->svc, &v->node, 1);
 	publish_volume(j->svc, v, CHANGE_VOLUME_GONE);
 	publish_service(j->svc);
@@ -463,8 +509,8 @@ static int check_rename(struct job *j, struct err *err)
 
 	if (!v)
 		return -err->num;
-	r = name_unescape(j->name, raw, sizeof(raw), err);
-	if (r >= 0)
+	r = raw_name(j->name, raw, err);
+	if (r == 0)
 		r = check_managed(j, v, err);
 	volume_unref(v);
 	if (r == 0 && j->svc->provider->check_name)
@@ -503,7 +549,7 @@ static int run_rename_now(struct job *j, struct err *err)
 
 static int run_rename(struct job *j, struct err *err)
 {
-	char raw[NAME_BYTES_MAX + 1], was[NAME_BYTES_MAX + 1];
+	char raw[NAME_BYTES_MAX + 1];
 	struct volume *v = job_volume(j, err);
 	struct call c;
 	int r;
@@ -511,7 +557,6 @@ static int run_rename(struct job *j, struct err *err)
 	if (!v)
 		return -err->num;
 	name_unescape(j->name, raw, sizeof(raw), NULL);
-	snprintf(was, sizeof(was), "%s", v->name);
 	job_call(j, &c);
 	job_step(j, "rename");
 	FAULT_POINT("job.rename.before-call");
@@ -520,14 +565,29 @@ static int run_rename(struct job *j, struct err *err)
 	FAULT_POINT("job.rename.called");
 	if (r == 0)
 		r = run_rename_now(j, err);
-	else if (j->early) {
-		/* Shown already, and refused after all: back. */
-		struct volume_facts f = v->f;
-
-		volume_rename(j->svc, j->serial, was, &f, NULL);
-	}
 	volume_unref(v);
 	return r < 0 ? err_wrap(err, "rename to '%s'", j->name) : 0;
+}
+
+/* A new name that was shown early and is refused after all: the service says
+ * which one it has. */
+void verb_rename_failed(struct job *j)
+{
+	struct call c = { .deadline_ms = clock_ms() + 10000, .token = "",
+			  .job = "" };
+	char name[NAME_BYTES_MAX + 1], now[NAME_BYTES_MAX + 1];
+	struct err err = ERR_INIT;
+	struct volume *v;
+
+	refresh_one(j->svc, &c, j->serial, &err);
+	v = service_volume(j->svc, j->serial);
+	if (v && v->f.name && strcmp(v->name, j->name) == 0 &&
+	    name_escape(v->f.name, strlen(v->f.name), now, sizeof(now)) > 0 &&
+	    strcmp(now, v->name) != 0) {
+		service_pick_name(j->svc, v->f.name, v->f.id, name);
+		volume_rename(j->svc, j->serial, name, NULL, &err);
+	}
+	volume_unref(v);
 }
 
 const struct verb verb_rename = {
@@ -550,14 +610,17 @@ static int check_import(struct job *j, struct err *err)
 	struct volume *v;
 	int r;
 
-	r = name_unescape(j->name, id, sizeof(id), err);
+	r = raw_name(j->name, id, err);
 	if (r < 0)
 		return r;
-	if (name && (r = name_unescape(name, raw, sizeof(raw), err)) < 0)
+	if (name && (r = raw_name(name, raw, err)) < 0)
 		return r;
 	v = service_volume_by_id(j->svc, id);
 	if (v)
 		j->serial = v->node->serial;
+	else if (!name && j->svc->provider->import)
+		return err_set(err, EINVAL, "import '%s': say which name it "
+			       "gets: name=NAME", j->name);
 	r = v || j->svc->provider->import
 		    ? 0 : err_set(err, ENOENT, "import '%s': '%s' has no "
 				  "volume of that id: ls %s/.by-id",

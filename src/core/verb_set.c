@@ -246,9 +246,9 @@ static int want_size(const struct job *j, const struct volume *v,
 	if (check_size(j, &w->size_bytes, err) < 0)
 		return -err->num;
 	if (w->size_bytes < v->f.size_bytes)
-		return err_set(err, EINVAL, "size '%s' of '%s': it has %s, and "
-			       "a volume can only grow", job_word(j, "size"),
-			       v->name, format_size(text, v->f.size_bytes));
+		return err_set(err, EINVAL, "size '%s': it has %s, and a "
+			       "volume can only grow", job_word(j, "size"),
+			       format_size(text, v->f.size_bytes));
 	if (w->size_bytes > v->f.size_bytes)
 		w->fields |= FIELD_SIZE;
 	return 0;
@@ -300,8 +300,8 @@ static int want_changes(const struct job *j, const struct volume *v,
 				     ? FIELD_THROUGHPUT : 0;
 	}
 	if (w->fields & ~p->changes)
-		return err_set(err, EPERM, "set '%s': driver '%s' cannot "
-			       "change that", v->name, p->name);
+		return err_set(err, EPERM, "driver '%s' cannot change that",
+			       p->name);
 	return 0;
 }
 
@@ -319,10 +319,10 @@ static int check_growable(const struct volume *v,
 	    !v->local->fstype || strncmp(v->local->fstype, "ext", 3) != 0 ||
 	    have_sys_resource())
 		return 0;
-	return err_set(err, EPERM, "size of '%s': growing a mounted %s needs "
+	return err_set(err, EPERM, "growing a mounted %s needs "
 		       "CAP_SYS_RESOURCE, which volfsd does not have here: "
 		       "unmount it first (xfs and btrfs grow mounted)",
-		       v->name, v->local->fstype);
+		       v->local->fstype);
 }
 
 /* ---- what this host keeps ---- */
@@ -339,9 +339,9 @@ static int check_local(const struct job *j, const struct volume *v,
 
 	if (fstype && !(now && strcmp(fstype, now) == 0)) {
 		if (l && (l->formatted || l->mounted))
-			return err_set(err, EPERM, "fstype of '%s': it has a "
-				       "file system already, %s", v->name,
-				       now);
+			return err_set(err, EPERM, "it has a file system "
+				       "already, %s, so fstype is no longer "
+				       "to choose", now);
 		if (fs_type_check(fstype, err) < 0)
 			return -err->num;
 	}
@@ -352,14 +352,23 @@ static int check_local(const struct job *j, const struct volume *v,
 	if (!subpath || !*subpath)
 		return 0;
 	if (subpath[0] != '/' || strlen(subpath) > SUBPATH_MAX)
-		return err_set(err, EINVAL, "subpath '%.100s': it begins with "
-			       "/ and has at most %d bytes", subpath,
-			       SUBPATH_MAX);
+		return err_set(err, EINVAL, "subpath '%.100s' must begin with "
+			       "/, the root of the volume, and have at most %d "
+			       "bytes", subpath, SUBPATH_MAX);
 	for (const char *at = strstr(subpath, "/.."); at;
 	     at = strstr(at + 1, "/.."))
 		if (at[3] == '/' || at[3] == '\0')
 			return err_set(err, EINVAL, "subpath '%.100s': '..' "
 				       "has no place in it", subpath);
+	return 0;
+}
+
+/* What chown() can take; all ones would mean "unchanged" there. */
+static int check_owner(const struct job *j, const char *key, struct err *err)
+{
+	if (job_word(j, key) && word_number(j, key, false) >= UINT32_MAX)
+		return err_set(err, EINVAL, "%s '%.40s' is above the highest, "
+			       "%u", key, job_word(j, key), UINT32_MAX - 1);
 	return 0;
 }
 
@@ -532,9 +541,8 @@ static int check_all(struct job *j, const struct volume *v, struct err *err)
 			setting_find(j->line.words[i].spec->key);
 
 		if (s && !setting_is_writable(s, j->svc->provider))
-			return err_set(err, EPERM, "%s of '%s': driver '%s' "
-				       "cannot change it", s->key, v->name,
-				       j->svc->provider->name);
+			return err_set(err, EPERM, "driver '%s' cannot change "
+				       "%s", j->svc->provider->name, s->key);
 		if (s && (s->field || s->notion || !strcmp(s->key, "protect")) &&
 		    check_managed(j, v, err) < 0)
 			return -err->num;
@@ -544,6 +552,10 @@ static int check_all(struct job *j, const struct volume *v, struct err *err)
 		r = check_growable(v, &w, err);
 	if (r == 0)
 		r = check_local(j, v, err);
+	if (r == 0)
+		r = check_owner(j, "uid", err);
+	if (r == 0)
+		r = check_owner(j, "gid", err);
 	if (r < 0 || !job_word(j, "tags"))
 		return r;
 	t = malloc(sizeof(*t));

@@ -34,7 +34,7 @@ static int check_snapshot(struct job *j, struct err *err)
 	if (!v)
 		return err_set(err, ENOENT, "snapshot '%s': the volume is gone",
 			       j->name);
-	r = name_unescape(j->name, raw, sizeof(raw), err);
+	r = raw_name(j->name, raw, err);
 	sn = service_snapshot_named(j->svc, j->serial, j->name);
 	if (r >= 0 && sn)
 		r = err_set(err, EEXIST, "snapshot '%s': '%s' has one of that "
@@ -142,6 +142,25 @@ static void forget_placeholder(struct job *j)
 	snapshot_unref(sn);
 }
 
+void snapshot_recover(struct service *s, const struct snapshot *sn)
+{
+	struct engine *e = s->engine;
+	struct snapshot_facts f = sn->f;
+	bool unfinished = false;
+
+	if (f.id || f.state != SNAPSHOT_CREATING)
+		return;
+	pthread_mutex_lock(&e->jobs_lock);
+	for (size_t i = 0; i < e->n_jobs; i++)
+		unfinished |= e->jobs[i]->snapshot == sn->serial &&
+			      e->jobs[i]->state < JOB_DONE;
+	pthread_mutex_unlock(&e->jobs_lock);
+	if (unfinished)
+		return;
+	f.state = SNAPSHOT_ERROR;
+	snapshot_update(s, sn->serial, &f, 0, false, NULL, NULL);
+}
+
 void verb_snapshot_failed(struct job *j)
 {
 	if (j->snapshot)
@@ -162,7 +181,9 @@ static int run_snapshot(struct job *j, struct err *err)
 	if (!v)
 		return -err->num;
 	name_unescape(j->name, raw, sizeof(raw), NULL);
-	if (volume_is_mounted(v) && !v->local->mount_read_only) {
+	/* A directory or share of the machine is not ours to freeze. */
+	if (volume_is_mounted(v) && !v->local->mount_read_only &&
+	    v->local->device) {
 		private_dir(j->svc, j->serial, dir, sizeof(dir));
 		j->freeze_path = strdup(dir);
 	}
@@ -195,13 +216,23 @@ static bool can_snapshot_remove(const struct provider *p)
 static int may_remove(const struct job *j, const struct snapshot *sn,
 		      struct err *err)
 {
+	struct volume *v;
+
 	if (sn->f.state == SNAPSHOT_ERROR && !sn->f.id)
 		return 0;
-	if (sn->protect)
-		return err_set(err, ENOTEMPTY, "remove snapshot '%s': it is "
-			       "protected: echo 0 > %s/protect, then again",
-			       sn->name, sn->name);
-	return 0;
+	if (!sn->protect)
+		return 0;
+	v = service_volume(j->svc, sn->volume_serial);
+	if (v)
+		err_set(err, ENOTEMPTY, "remove snapshot '%s@%s': it is "
+			"protected: echo 0 > %s/snapshots/%s/protect, then "
+			"again", v->name, sn->name, v->name, sn->name);
+	else
+		err_set(err, ENOTEMPTY, "remove snapshot '%s': it is protected: "
+			"echo 0 > .snapshots/%s/protect, then again",
+			sn->name, sn->name);
+	volume_unref(v);
+	return -ENOTEMPTY;
 }
 
 static int check_snapshot_remove(struct job *j, struct err *err)

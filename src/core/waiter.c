@@ -147,6 +147,13 @@ void waiters_release(struct engine *e)
 	waiters_tell(list, EINTR);
 }
 
+/* Did the verdict come just before the clock's word was given? */
+static bool is_over(const struct job *j)
+{
+	LOCK_SCOPE(&j->engine->jobs_lock);
+	return j->state >= JOB_DONE;
+}
+
 /* On a worker: the object's error says that the job goes on. */
 static void tell_timeout(void *arg)
 {
@@ -154,6 +161,10 @@ static void tell_timeout(void *arg)
 	struct job *j = w->job;
 	struct err err = ERR_INIT;
 
+	if (is_over(j)) {
+		answer(w, j->err.num);
+		return;
+	}
 	err_set(&err, ETIMEDOUT, "%s '%s': no verdict yet, still running as "
 		"job %" PRIu64 ": see .volfs/jobs/%" PRIu64 "/status, or wait "
 		"with volctl wait", j->verb->name, j->name ? j->name : "",
@@ -166,9 +177,24 @@ static void tell_timeout(void *arg)
 static void tell_early(void *arg)
 {
 	struct waiter *w = arg;
+	struct job *j = w->job;
+	struct engine *e = j->engine;
+	bool over;
 
-	job_answer_early(w->job);
-	answer(w, 0);
+	pthread_mutex_lock(&e->jobs_lock);
+	while (j->telling)
+		pthread_cond_wait(&e->idle, &e->jobs_lock);
+	over = j->state >= JOB_DONE;
+	j->telling = !over;
+	pthread_mutex_unlock(&e->jobs_lock);
+	if (!over) {
+		job_answer_early(j);
+		pthread_mutex_lock(&e->jobs_lock);
+		j->telling = false;
+		pthread_cond_broadcast(&e->idle);
+		pthread_mutex_unlock(&e->jobs_lock);
+	}
+	answer(w, over ? j->err.num : 0);
 }
 
 int64_t waiters_tick(struct engine *e, int64_t now_ms)

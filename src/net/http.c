@@ -654,6 +654,10 @@ static int attempt_failed(struct http *h, const struct http_request *q,
 		return err_set(err, EHOSTUNREACH,
 			       "%s cannot be reached at %s: %s", h->title,
 			       place, words);
+	if (t->result == CURLE_PEER_FAILED_VERIFICATION)
+		return err_set(err, EPROTO,
+			       "%s at %s has a certificate that is not trusted here: %s",
+			       h->title, place, words);
 	return err_set(err, EPROTO, "%s at %s was not understood: %s",
 		       h->title, place, words);
 }

@@ -13,7 +13,8 @@
  * Everything of the vtable is there. Encryption is a flag without a key.
  *
  * The pure halves (requests out of structs, structs out of answers) are in
- * sim_parse.c, the starting of one's own cloud in sim_cloud.c.
+ * sim_parse.c, asking and waiting in sim_ask.c, the starting of one's own cloud
+ * in sim_cloud.c.
  */
 #include "providers/sim.h"
 
@@ -31,8 +32,6 @@
 
 #define NAME_BYTES 64            /* what the service takes */
 #define PAGES_MAX 1000000u       /* of one listing; more is a loop */
-#define POLL_MS 50               /* first look at what pends; then doubled */
-#define POLL_MAX_MS 2000
 #define BACKOFF_MS 50            /* it is near */
 #define FREEZE_MS 8000           /* the guard thaws after 10 s */
 
@@ -114,226 +113,6 @@ static const struct http_code sim_codes[] = {
 	{ "ZoneMismatch", EXDEV },
 	{ NULL, 0 }
 };
-
-/* ---- exchanges ---- */
-
-/* One request, as the operations below say it. */
-struct ask {
-	const char *method, *path;
-	const struct buf *body;          /* NULL = none */
-	const char *token;               /* NULL = none */
-	bool once;                       /* not to be repeated */
-	uint64_t timeout_ms;             /* 0 = as configured */
-};
-
-static int send(struct sim_session *s, const struct call *c,
-		const struct ask *a, struct http_reply *out, struct err *err)
-{
-	char token[160];
-	const char *headers[] = { token, NULL };
-	struct http_request q = {
-		.method = a->method, .path = a->path,
-		.headers = a->token && *a->token ? headers : NULL,
-		/* Every request of this service may come twice: what makes
-		 * something has a token, the others say how it shall be. */
-		.repeatable = true, .only_once = a->once,
-		.timeout_ms = a->timeout_ms,
-	};
-
-	if (a->body && buf_failed(a->body))
-		return err_oom(err);
-	if (a->body) {
-		q.body = buf_str(a->body);
-		q.body_len = a->body->len;
-	}
-	snprintf(token, sizeof(token), "Idempotency-Token: %s",
-		 a->token ? a->token : "");
-	return http_exchange(s->http, c, &q, out, err);
-}
-
-/* Tells the cloud of this host. */
-static int register_host(struct sim_session *s, const struct call *c,
-			 struct err *err)
-{
-	AUTO(auto_http_reply) struct http_reply reply;
-	AUTO(auto_buf) struct buf body = BUF_INIT(1024);
-	AUTO(auto_buf) struct buf path = BUF_INIT(2048);
-
-	http_reply_init(&reply);
-	buf_puts(&path, "/v1/hosts/");
-	http_escape(&path, s->here);
-	buf_puts(&body, "{\"zone\":");
-	buf_json_string(&body, s->host_zone);
-	buf_putc(&body, '}');
-	return send(s, c, &(struct ask){ .method = "PUT", .body = &body,
-					 .path = buf_str(&path) },
-		    &reply, err);
-}
-
-/* Its own cloud runs and is as configured. What was set at run time in the
- * cloud stays, unless the configuration has changed since. */
-static int own_cloud(struct sim_session *s, const struct call *c,
-		     struct err *err)
-{
-	AUTO(auto_http_reply) struct http_reply reply;
-	AUTO(auto_buf) struct buf body = BUF_INIT(8192);
-	int r = sim_cloud_start(c, s->directory, err);
-
-	http_reply_init(&reply);
-	if (r < 0)
-		return r;
-	sim_cloud_settings(s, &body);
-	return send(s, c, &(struct ask){ .method = "POST", .body = &body,
-					 .path = "/admin/configure" },
-		    &reply, err);
-}
-
-/* Once, at the first request, and again when the cloud has been away. Others
- * wait here: they could do nothing before. */
-static int make_ready(struct sim_session *s, const struct call *c,
-		      struct err *err)
-{
-	int r = 0;
-
-	LOCK_SCOPE(&s->lock);
-	if (s->ready)
-		return 0;
-	if (!s->endpoint)
-		r = own_cloud(s, c, err);
-	if (r == 0)
-		r = register_host(s, c, err);
-	s->ready = r == 0;
-	return r;
-}
-
-/* As send(); a cloud that is away is looked after before the next request. */
-static int send_or_note(struct sim_session *s, const struct call *c,
-			const struct ask *a, struct http_reply *out,
-			struct err *err)
-{
-	int r = send(s, c, a, out, err);
-
-	if (r == -EHOSTUNREACH) {
-		LOCK_SCOPE(&s->lock);
-		s->ready = false;
-	}
-	return r;
-}
-
-static int ask(struct sim_session *s, const struct call *c,
-	       const struct ask *a, struct http_reply *out, struct err *err)
-{
-	int r = make_ready(s, c, err);
-
-	if (r == 0)
-		r = send_or_note(s, c, a, out, err);
-	/* Its own cloud is started again at once. */
-	if (r == -EHOSTUNREACH && !s->endpoint && !a->once) {
-		*err = (struct err)ERR_INIT;
-		r = make_ready(s, c, err);
-		if (r == 0)
-			r = send_or_note(s, c, a, out, err);
-	}
-	return r;
-}
-
-/* "/v1/<what>/<id><rest>" */
-static const char *path_of(struct buf *b, const char *what, const char *id,
-			   const char *rest)
-{
-	buf_reset(b);
-	buf_printf(b, "/v1/%s/", what);
-	http_escape(b, id);
-	buf_puts(b, rest);
-	return buf_str(b);
-}
-
-/* Asks, and gives the volume that is answered to @out. */
-static int ask_volume(struct sim_session *s, const struct call *c,
-		      const struct ask *a, const struct volume_sink *out,
-		      struct err *err)
-{
-	AUTO(auto_http_reply) struct http_reply reply;
-	int r;
-
-	http_reply_init(&reply);
-	r = ask(s, c, a, &reply, err);
-	if (r < 0)
-		return r;
-	return sim_parse_volume(buf_str(&reply.body), reply.body.len, s->here,
-				out, err);
-}
-
-/* For what is asked of a volume and answered with nothing of interest. */
-static int tell_volume(struct sim_session *s, const struct call *c,
-		       const char *method, const char *id, const char *rest,
-		       const struct buf *body, struct err *err)
-{
-	AUTO(auto_http_reply) struct http_reply reply;
-	AUTO(auto_buf) struct buf path = BUF_INIT(2048);
-
-	http_reply_init(&reply);
-	return ask(s, c, &(struct ask){ .method = method, .body = body,
-			.path = path_of(&path, "volumes", id, rest) },
-		   &reply, err);
-}
-
-/* What is gone already is as it was asked to be. */
-static int gone_is_fine(int r, struct err *err)
-{
-	if (r != -ENOENT)
-		return r;
-	*err = (struct err)ERR_INIT;
-	return 0;
-}
-
-/* ---- waiting ---- */
-
-/* A sink that looks at one volume: is what was asked for still going on? */
-struct look {
-	const char *pending;             /* its own state ... */
-	enum volume_state here;          /* ... or its attachment's to us */
-	bool found;
-};
-
-static int look_at(void *arg, const struct volume_facts *f, struct err *err)
-{
-	struct look *l = arg;
-	uint32_t i;
-
-	(void)err;
-	l->found = l->pending && !strcmp(f->service_state, l->pending);
-	for (i = 0; i < f->n_attachments; i++)
-		if (f->attachments[i].here &&
-		    f->attachments[i].state == l->here)
-			l->found = true;
-	return 0;
-}
-
-/* Until the service no longer shows what @l says; a volume that is gone shows
- * nothing. */
-static int wait_while(struct sim_session *s, const struct call *c,
-		      const char *id, struct look *l, struct err *err)
-{
-	const struct volume_sink sink = { .volume = look_at, .arg = l };
-	AUTO(auto_buf) struct buf path = BUF_INIT(2048);
-	int64_t pause_ms = POLL_MS;
-	int r;
-
-	for (;;) {
-		l->found = false;
-		r = ask_volume(s, c, &(struct ask){
-			.path = path_of(&path, "volumes", id, "") }, &sink,
-			err);
-		if (r < 0 || !l->found)
-			return gone_is_fine(r, err);
-		r = call_sleep(c, pause_ms, err);
-		if (r < 0)
-			return r;
-		pause_ms = pause_ms * 2 > POLL_MAX_MS ? POLL_MAX_MS
-						      : pause_ms * 2;
-	}
-}
 
 /* ---- operations: a session ---- */
 
@@ -473,8 +252,8 @@ static int list_pages(struct sim_session *s, const struct call *c,
 			buf_puts(&path, "&next=");
 			http_escape(&path, buf_str(&next));
 		}
-		r = ask(s, c, &(struct ask){ .path = buf_str(&path) }, &reply,
-			err);
+		r = sim_ask(s, c, &(struct sim_ask){ .path = buf_str(&path) },
+			    &reply, err);
 		buf_reset(&next);
 		if (r == 0)
 			r = parse(buf_str(&reply.body), reply.body.len,
@@ -536,7 +315,8 @@ static int ask_limits(struct sim_session *s, const struct call *c,
 	int r;
 
 	http_reply_init(&reply);
-	r = ask(s, c, &(struct ask){ .path = "/v1/limits" }, &reply, err);
+	r = sim_ask(s, c, &(struct sim_ask){ .path = "/v1/limits" }, &reply,
+		    err);
 	if (r == 0)
 		r = sim_parse_limits(buf_str(&reply.body), reply.body.len, &b,
 				     &types, &zones, err);
@@ -563,8 +343,8 @@ static int sim_get(struct session *base, const struct call *c, const char *id,
 {
 	struct sim_session *s = (struct sim_session *)base;
 	AUTO(auto_buf) struct buf path = BUF_INIT(2048);
-	int r = ask_volume(s, c, &(struct ask){
-		.path = path_of(&path, "volumes", id, "") }, out, err);
+	int r = sim_ask_volume(s, c, &(struct sim_ask){
+		.path = sim_path(&path, "volumes", id, "") }, out, err);
 
 	if (r == 0 && out->snapshot)
 		r = list_pages(s, c, "snapshots", id, snapshot_page, out, err);
@@ -582,9 +362,9 @@ static int make_volume(struct session *base, const struct call *c,
 	AUTO(auto_buf) struct buf body = BUF_INIT(256 * 1024);
 
 	sim_request_create(want, s->host_zone, snapshot, volume, &body);
-	return ask_volume(s, c, &(struct ask){ .method = "POST",
-			  .path = "/v1/volumes", .body = &body,
-			  .token = c->token }, out, err);
+	return sim_ask_volume(s, c, &(struct sim_ask){
+		.method = "POST", .path = "/v1/volumes", .body = &body,
+		.token = c->token }, out, err);
 }
 
 static int sim_create(struct session *base, const struct call *c,
@@ -616,13 +396,13 @@ static int sim_remove(struct session *base, const struct call *c,
 		      const struct volume_facts *v, struct err *err)
 {
 	struct sim_session *s = (struct sim_session *)base;
-	struct look deleting = { .pending = "deleting",
+	struct sim_look deleting = { .pending = "deleting",
 				 .here = VOLUME_STATES };
-	int r = tell_volume(s, c, "DELETE", v->id, "", NULL, err);
+	int r = sim_tell_volume(s, c, "DELETE", v->id, "", NULL, err);
 
 	if (r < 0)
-		return gone_is_fine(r, err);
-	return wait_while(s, c, v->id, &deleting, err);
+		return sim_gone_is_fine(r, err);
+	return sim_wait_while(s, c, v->id, &deleting, err);
 }
 
 static int sim_attach(struct session *base, const struct call *c,
@@ -633,9 +413,9 @@ static int sim_attach(struct session *base, const struct call *c,
 	AUTO(auto_http_reply) struct http_reply reply;
 	AUTO(auto_buf) struct buf path = BUF_INIT(2048);
 	AUTO(auto_buf) struct buf body = BUF_INIT(2048);
-	const struct ask attach = {
+	const struct sim_ask attach = {
 		.method = "POST", .body = &body,
-		.path = path_of(&path, "volumes", v->id, "/attach"),
+		.path = sim_path(&path, "volumes", v->id, "/attach"),
 	};
 	int r;
 
@@ -643,13 +423,13 @@ static int sim_attach(struct session *base, const struct call *c,
 	buf_puts(&body, "{\"host\":");
 	buf_json_string(&body, s->here);
 	buf_printf(&body, ",\"read_only\":%s}", read_only ? "true" : "false");
-	r = ask(s, c, &attach, &reply, err);
+	r = sim_ask(s, c, &attach, &reply, err);
 	/* A cloud that was made anew does not know us. */
 	if (r == -ENOENT && !strcmp(err->code, "HostNotFound")) {
-		gone_is_fine(r, err);
-		r = register_host(s, c, err);
+		sim_gone_is_fine(r, err);
+		r = sim_register(s, c, err);
 		if (r == 0)
-			r = ask(s, c, &attach, &reply, err);
+			r = sim_ask(s, c, &attach, &reply, err);
 	}
 	if (r == 0)
 		r = sim_parse_attach(buf_str(&reply.body), reply.body.len, out,
@@ -664,18 +444,18 @@ static int sim_detach(struct session *base, const struct call *c,
 		      struct err *err)
 {
 	struct sim_session *s = (struct sim_session *)base;
-	struct look detaching = { .here = VOLUME_DETACHING };
+	struct sim_look detaching = { .here = VOLUME_DETACHING };
 	AUTO(auto_buf) struct buf body = BUF_INIT(2048);
 	int r;
 
 	buf_puts(&body, "{\"host\":");
 	buf_json_string(&body, s->here);
 	buf_printf(&body, ",\"force\":%s}", force ? "true" : "false");
-	r = tell_volume(s, c, "POST", v->id, "/detach", &body, err);
+	r = sim_tell_volume(s, c, "POST", v->id, "/detach", &body, err);
 	/* Not attached, or gone altogether. */
 	if (r < 0)
-		return gone_is_fine(r, err);
-	return wait_while(s, c, v->id, &detaching, err);
+		return sim_gone_is_fine(r, err);
+	return sim_wait_while(s, c, v->id, &detaching, err);
 }
 
 /* ---- operations: what memory knows ---- */
@@ -719,8 +499,8 @@ static int sim_whoami(struct session *base, const struct call *c,
 	int r;
 
 	http_reply_init(&reply);
-	r = ask(s, c, &(struct ask){
-		.path = path_of(&path, "hosts", s->here, "") }, &reply, err);
+	r = sim_ask(s, c, &(struct sim_ask){
+		.path = sim_path(&path, "hosts", s->here, "") }, &reply, err);
 	if (r < 0)
 		return r;
 	return sim_parse_instance(buf_str(&reply.body), reply.body.len, out,
@@ -748,10 +528,10 @@ static int change(struct session *base, const struct call *c, const char *id,
 	AUTO(auto_buf) struct buf path = BUF_INIT(2048);
 
 	if (!out)
-		return tell_volume(s, c, "PATCH", id, "", body, err);
-	return ask_volume(s, c, &(struct ask){ .method = "PATCH", .body = body,
-			  .path = path_of(&path, "volumes", id, "") }, out,
-			  err);
+		return sim_tell_volume(s, c, "PATCH", id, "", body, err);
+	return sim_ask_volume(s, c, &(struct sim_ask){
+		.method = "PATCH", .body = body,
+		.path = sim_path(&path, "volumes", id, "") }, out, err);
 }
 
 static int sim_modify(struct session *base, const struct call *c,
@@ -790,8 +570,8 @@ static int sim_set_tags(struct session *base, const struct call *c,
 	AUTO(auto_buf) struct buf path = BUF_INIT(2048);
 	struct retag t = { tags, n_tags, BUF_INIT(256 * 1024) };
 	const struct volume_sink sink = { .volume = retag, .arg = &t };
-	int r = ask_volume(s, c, &(struct ask){
-		.path = path_of(&path, "volumes", v->id, "") }, &sink, err);
+	int r = sim_ask_volume(s, c, &(struct sim_ask){
+		.path = sim_path(&path, "volumes", v->id, "") }, &sink, err);
 
 	if (r == 0)
 		r = change(base, c, v->id, &t.body, NULL, err);
@@ -841,9 +621,10 @@ static int drop_snapshot(struct sim_session *s, const struct call *c,
 	int r;
 
 	http_reply_init(&reply);
-	r = ask(s, c, &(struct ask){ .method = "DELETE",
-		.path = path_of(&path, "snapshots", id, "") }, &reply, err);
-	return gone_is_fine(r, err);
+	r = sim_ask(s, c, &(struct sim_ask){
+		.method = "DELETE",
+		.path = sim_path(&path, "snapshots", id, "") }, &reply, err);
+	return sim_gone_is_fine(r, err);
 }
 
 /* The request that fixes the point in time stands alone between freeze and
@@ -853,19 +634,19 @@ static int ask_frozen(struct sim_session *s, const struct call *c,
 		      const struct buf *body, struct http_reply *reply,
 		      struct err *err)
 {
-	const struct ask a = { .method = "POST", .path = "/v1/snapshots",
+	const struct sim_ask a = { .method = "POST", .path = "/v1/snapshots",
 			       .body = body, .token = c->token, .once = true,
 			       .timeout_ms = FREEZE_MS };
 	struct err thaw_err = ERR_INIT;
 	int r, thawed;
 
 	/* Whatever else is to be said to the cloud is said before. */
-	r = make_ready(s, c, err);
+	r = sim_ready(s, c, err);
 	if (r == 0)
 		r = call_freeze(c, err);
 	if (r < 0)
 		return r;
-	r = send_or_note(s, c, &a, reply, err);
+	r = sim_send(s, c, &a, reply, err);
 	thawed = call_thaw(c, &thaw_err);
 	if (r < 0)
 		return r;
@@ -901,8 +682,9 @@ static int mark_frozen(struct sim_session *s, const struct call *c,
 	AUTO(auto_buf) struct buf body = BUF_INIT(1024);
 
 	sim_request_consistency("frozen", &body);
-	return ask(s, c, &(struct ask){ .method = "PATCH", .body = &body,
-		   .path = path_of(&path, "snapshots", id, "") }, reply, err);
+	return sim_ask(s, c, &(struct sim_ask){
+		.method = "PATCH", .body = &body,
+		.path = sim_path(&path, "snapshots", id, "") }, reply, err);
 }
 
 static int sim_snapshot(struct session *base, const struct call *c,
@@ -955,7 +737,7 @@ static int sim_restore(struct session *base, const struct call *c,
 		       const struct snapshot_facts *snapshot, struct err *err)
 {
 	struct sim_session *s = (struct sim_session *)base;
-	struct look restoring = { .pending = "restoring",
+	struct sim_look restoring = { .pending = "restoring",
 				  .here = VOLUME_STATES };
 	AUTO(auto_buf) struct buf body = BUF_INIT(1024);
 	int r;
@@ -964,10 +746,10 @@ static int sim_restore(struct session *base, const struct call *c,
 	buf_json_string(&body, snapshot->id);
 	buf_putc(&body, '}');
 	/* An earlier attempt may still be at it. */
-	r = wait_while(s, c, v->id, &restoring, err);
+	r = sim_wait_while(s, c, v->id, &restoring, err);
 	if (r == 0)
-		r = tell_volume(s, c, "POST", v->id, "/restore", &body, err);
-	return r < 0 ? r : wait_while(s, c, v->id, &restoring, err);
+		r = sim_tell_volume(s, c, "POST", v->id, "/restore", &body, err);
+	return r < 0 ? r : sim_wait_while(s, c, v->id, &restoring, err);
 }
 
 const struct provider provider_sim = {

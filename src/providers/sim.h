@@ -32,8 +32,10 @@ struct sim_session {
 	const char *here;                /* what the cloud calls this host */
 	int dir_fd;                      /* of our own cloud's directory */
 
-	pthread_mutex_t lock;            /* protects the rest */
+	pthread_mutex_t lock;            /* protects the rest; never held over
+					  * a request */
 	bool ready;                      /* the cloud answers, knows this host */
+	bool starting;                   /* somebody sees to that */
 	struct bounds bounds;
 	struct sim_words *words;         /* the newest; older ones may still be
 					  * in somebody's hands */
@@ -46,6 +48,53 @@ struct sim_session {
 int sim_cloud_start(const struct call *c, const char *dir, struct err *err);
 /* What the options say of it, as its settings; a JSON object. */
 void sim_cloud_settings(const struct sim_session *s, struct buf *out);
+
+/* sim_ask.c. Each of these blocks to the call's deadline at most. */
+
+/* One request, as the operations below say it. */
+struct sim_ask {
+	const char *method, *path;
+	const struct buf *body;          /* NULL = none */
+	const char *token;               /* NULL = none */
+	bool once;                       /* not to be repeated */
+	uint64_t timeout_ms;             /* 0 = as configured */
+};
+
+int sim_ask(struct sim_session *s, const struct call *c,
+	    const struct sim_ask *a, struct http_reply *out, struct err *err);
+/* Its two halves: the cloud is there and knows this host; the request. */
+int sim_ready(struct sim_session *s, const struct call *c, struct err *err);
+int sim_send(struct sim_session *s, const struct call *c,
+	     const struct sim_ask *a, struct http_reply *out,
+	     struct err *err);
+/* Tells the cloud of this host (sim_ready() does). */
+int sim_register(struct sim_session *s, const struct call *c,
+		 struct err *err);
+/* "/v1/<what>/<id><rest>", escaped, in @b. */
+const char *sim_path(struct buf *b, const char *what, const char *id,
+		     const char *rest);
+/* Asks, and gives the volume that is answered to @out. */
+int sim_ask_volume(struct sim_session *s, const struct call *c,
+		   const struct sim_ask *a, const struct volume_sink *out,
+		   struct err *err);
+/* For what is asked of a volume and answered with nothing of interest. */
+int sim_tell_volume(struct sim_session *s, const struct call *c,
+		    const char *method, const char *id, const char *rest,
+		    const struct buf *body, struct err *err);
+/* @r, but -ENOENT is 0: what is gone already is as it was asked to be. */
+int sim_gone_is_fine(int r, struct err *err);
+
+/* A sink that looks at one volume: is what was asked for still going on? */
+struct sim_look {
+	const char *pending;             /* its own state ... */
+	enum volume_state here;          /* ... or its attachment's to us */
+	bool found;
+};
+
+/* Until the service no longer shows what @l says; a volume that is gone shows
+ * nothing. */
+int sim_wait_while(struct sim_session *s, const struct call *c,
+		   const char *id, struct sim_look *l, struct err *err);
 
 /* Pure halves: text in, structs out. The facts given to a sink point into what
  * was parsed and are gone afterwards. */

@@ -14,6 +14,10 @@ step() {
 	shift
 	last=$(newest_job)
 	result=$(wr "$@")
+	# Its connection ends a moment before it does.
+	case $result in
+	ENOTCONN|ECONNABORTED) try 5 ended "$pid" ;;
+	esac
 	if ended "$pid"; then
 		kills=$((kills + 1))
 		wait "$pid" 2>/dev/null
@@ -48,7 +52,8 @@ job_is_over() {
 }
 
 job_result() {
-	try 40 job_is_over "$1"
+	try 40 job_is_over "$1" ||
+		fail "job $1 hangs: $(cat "$tree/.volfs/jobs/$1/status")"
 	json "$tree/.volfs/jobs/$1/status" .errno
 }
 
@@ -58,11 +63,19 @@ settle() {
 	local i
 	for i in 1 2 3; do
 		try 40 idle
-		ended "$pid" || return 0
+		ended "$pid" || { within 5 bound; return 0; }
 		kills=$((kills + 1))
 		wait "$pid" 2>/dev/null
 		pid=
 		start || return 1
+	done
+}
+
+# A restarted daemon binds what is mounted again, soon after it answers.
+bound() {
+	local v
+	for v in "$tree"/*/*/mounted; do
+		! has "$v" 1 || is_mount "${v%/mounted}/data" || return 1
 	done
 }
 
@@ -89,21 +102,22 @@ picture() {
 			s=${s%/}
 			echo "  ${s##*/}: $(jq -c '[.state, .size_bytes, .protect]' "$s/status")"
 		done
-	done | sed 's/before-restore-[0-9TZ:.-]*/before-restore/'
+	done | sed -E 's/(before-restore|snap)-[0-9a-fTZ:.-]+/before-restore/'
 	echo "loop devices: $(loops | wc -l)"
-	echo "private mounts: $(grep -cF "$run/mnt" /proc/self/mountinfo)"
-	echo "images: $(find "$state/volumes" -name '*.img' 2>/dev/null | wc -l)"
+	echo "private mounts: $(grep -cF "$run/mnt/" /proc/self/mountinfo)"
+	echo "images: $(find "$images" -name '*.img' 2>/dev/null | wc -l)"
 }
 
 # What is removed after the answer may take a moment.
 rubbish() {
-	find "$state/volumes" \( -name '.new-*' -o -path '*/.deleted/*' \) 2>/dev/null
+	find "$images" \( -name '.new-*' -o -path '*/.deleted/*' \) 2>/dev/null
 }
 no_rubbish() { [ -z "$(rubbish)" ]; }
 
 # once POINT: the scenario in directories of its own; leaves $results
 once() {
 	tree=$dir/$1/volumes state=$dir/$1/state run=$dir/$1/run
+	images=$state/services/local/volumes
 	results=$dir/$1/results
 	mkdir -p "$tree"
 	kills=0

@@ -37,7 +37,7 @@ kill $writer; wait $writer 2>/dev/null
 ok wr "$v/unmount" 1
 # The copy holds a prefix of the writes, and is whole.
 ok wr "$tree/local/.create/copy" from=db@one
-device_file=$state/volumes/local/copy/data.img
+device_file=$images/copy/data.img
 cp --sparse=always "$device_file" copy.img
 e2fsck -fy copy.img >fsck.out 2>&1
 [ $? -le 1 ] || fail "the snapshot is damaged: $(tail -n 3 fsck.out)"

@@ -23,16 +23,16 @@ scenario() {
 	step clone-nothing "$l/.create/none" from=db@absent
 	# An unclean ext4, so that fsck has its turn.
 	debugfs -w -R 'set_super_value state 0' \
-		"$state/volumes/local/copy/data.img" 2>/dev/null
+		"$images/copy/data.img" 2>/dev/null
 	step mount-copy "$l/copy/mount" 1
 	step rmdir-protected --rmdir "$l/db/snapshots/first"
 	step unprotect "$l/db/snapshots/first/protect" 0
 	step rmdir --rmdir "$l/db/snapshots/first"
-	cp --sparse=always "$state/volumes/local/db/data.img" \
-		"$state/volumes/local/old.img"
+	cp --sparse=always "$images/db/data.img" \
+		"$images/old.img"
 	step import "$l/.import/old.img" name=old
 	step import-nothing "$l/.import/absent.img" name=absent
-	rm -f "$state/volumes/local/old.img"
+	rm -f "$images/old.img"
 }
 crash_at 'job.snapshot.*' 'job.snapshot-remove.*' 'job.restore.*' \
 	'job.import.*' 'host.freeze.*' 'host.fsck.*' 'local.copy.*' \

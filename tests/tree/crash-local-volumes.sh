@@ -27,7 +27,7 @@ scenario() {
 	step shrink "$l/moved/size" 1M
 	# What nobody may format: the mount's job fails.
 	step create-full "$l/.create/full" fstype=ext4
-	printf x | dd of="$state/volumes/local/full/data.img" bs=1 seek=99999 \
+	printf x | dd of="$images/full/data.img" bs=1 seek=99999 \
 		conv=notrunc status=none
 	step mount-full "$l/full/mount" 1
 	step mount-fsck "$l/full/mount" overwrite=full

@@ -4,7 +4,7 @@
 # --version and --help end with the right status.
 . "${srcdir:-.}/tests/lib.sh"
 mkdir -p "$tree"
-ok timeout 20 "$build/volfsd" --config /dev/null --state "$state" --run "$run" "$tree"
+ok timeout 20 "$build/volfsd" --state "$state" --run "$run" "$tree"
 ok cat "$tree/.volfs/status"
 pid=$(json "$tree/.volfs/status" .pid)
 ok kill -0 "$pid"

@@ -11,10 +11,10 @@ for v in a b; do
 	ok wr "$tree/local/$v/mount" 1
 done
 sleep 1000 <"$tree/local/a/data" & holder=$!
-volctl down --yes >down.out 2>&1 </dev/null && fail "down succeeds with a busy volume"
+volctl down >down.out 2>&1 </dev/null && fail "down succeeds with a busy volume"
 ok kill -0 "$pid"
 kill $holder; wait $holder 2>/dev/null
-ok volctl down --yes
+ok volctl down
 within 20 ended $pid
 pid=
 is "loop devices left" "" "$(loops)"

@@ -12,7 +12,7 @@ mkdir other
 refused() { # refused TEXT OPTION...
 	local text=$1
 	shift
-	timeout 20 "$build/volfsd" -f --config /dev/null "$@" >second.out 2>&1 </dev/null
+	timeout 20 "$build/volfsd" -f "$@" >second.out 2>&1 </dev/null
 	is "the exit status of a second volfsd" 1 $?
 	says second.out "$text"
 }
@@ -22,7 +22,7 @@ ok kill -0 "$first"
 is "the first one's tree" available "$(mkdir "$tree/local/x"; cat "$tree/local/x/state")" ||
 	within 5 has "$tree/local/x/state" available
 is "its mount" ext4 "$(findmnt -no FSTYPE "$v/data")"
-"$build/volfsd" -f --config /dev/null --state "$dir/state3" --run "$dir/run3" \
+"$build/volfsd" -f --state "$dir/state3" --run "$dir/run3" \
 	"$dir/other" >>other.log 2>&1 </dev/null &
 other=$!
 within 10 test -e other/.volfs/status

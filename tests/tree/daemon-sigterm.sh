@@ -13,7 +13,7 @@ ok wr "$v/mount" user=web
 (cd "$v/data" && while sleep 0.01; do date +%N >>ticks || exit 1; done) & writer=$!
 id=$(cat "$v/id") inode=$(stat -c %i "$v")
 stop
-is "the private mount" 1 "$(grep -cF "$run/mnt" /proc/self/mountinfo)"
+is "the private mount" 1 "$(grep -cF "$run/mnt/" /proc/self/mountinfo)"
 ok kill -0 $writer
 start
 is "mounted" 1 "$(cat "$v/mounted")"
@@ -28,5 +28,5 @@ ok wr "$v/unmount" user=web
 is "mounted" 0 "$(cat "$v/mounted")"
 stop
 is "loop devices left" "" "$(loops)"
-is "mounts left" "" "$(grep -F "$run/" /proc/self/mountinfo)"
+is "mounts left" "" "$(grep -F "$run/mnt/" /proc/self/mountinfo)"
 finish

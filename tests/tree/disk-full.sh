@@ -12,16 +12,17 @@ END
 start
 s=$tree/local
 ok wr "$s/.create/db" 1
+ok wr "$s/.create/idle" 1
 ok wr "$s/db/mount" 1
 echo kept >"$s/db/data/file" && sync "$s/db/data/file"
 # Almost everything is gone.
 fallocate -l "$(($(df --output=avail -B1 small | tail -n 1) - 4000000))" small/fill ||
 	fail "filling the disk"
 fails_with ENOSPC "$s/.create/more" 1
-says "$s/.error" space
+says "$s/.error" minFree
 ok gone "$s/more"
-fails_with ENOSPC "$s/db/size" 10G
-is "size" 33554432 "$(cat "$s/db/size")"
+fails_with ENOSPC "$s/idle/size" 10G
+is "size" 33554432 "$(cat "$s/idle/size")"
 fails_with ENOSPC --mkdir "$s/db/snapshots/one" ||
 	within 10 has "$s/db/snapshots/one/state" error
 is "the data" kept "$(cat "$s/db/data/file")"

@@ -12,7 +12,7 @@ ok wr "$s/.create/db" 1
 ok wr "$s/.create/idle" 1
 ok wr "$s/db/mount" 1
 echo kept >"$s/db/data/file" && sync "$s/db/data/file"
-ok rm -rf "$state/volumes/local/db" "$state/volumes/local/idle"
+ok rm -rf "$images/db" "$images/idle"
 ok wr "$s/.refresh" 1
 within 5 has "$s/db/state" lost
 is "the data goes on" kept "$(cat "$s/db/data/file")"

@@ -11,7 +11,7 @@ s=$tree/local
 ok wr "$s/.create/db" 1
 ok wr "$s/db/mount" 1
 ok wr "$s/db/unmount" 1
-ok truncate -s 1M "$state/volumes/local/db/data.img"
+ok truncate -s 1M "$images/db/data.img"
 ok wr "$s/.refresh" 1
 got=$(wr "$s/db/mount" 1) && fail "a cut image is mounted"
 case $got in
@@ -21,8 +21,8 @@ esac
 isnt "the sentence" "" "$(cat "$s/db/error")"
 is "mounted" 0 "$(cat "$s/db/mounted")"
 # Nothing in it is gone but what was cut off: no mkfs.
-is "the image" 1048576 "$(stat -c %s "$state/volumes/local/db/data.img")"
+is "the image" 1048576 "$(stat -c %s "$images/db/data.img")"
 is "its superblock" "53 ef" \
-	"$(od -An -tx1 -j1080 -N2 "$state/volumes/local/db/data.img" | xargs)"
+	"$(od -An -tx1 -j1080 -N2 "$images/db/data.img" | xargs)"
 stop
 finish

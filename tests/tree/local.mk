@@ -64,6 +64,7 @@ TREE_TESTS = \
 	tests/tree/owner-delegated.sh \
 	tests/tree/owner-modes.sh \
 	tests/tree/owner-per-user.sh \
+	tests/tree/readme-session.sh \
 	tests/tree/session-first-minutes.sh \
 	tests/tree/size-values.sh \
 	tests/tree/snapshot-under-writer.sh \

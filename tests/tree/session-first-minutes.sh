@@ -20,6 +20,10 @@ if ! got=$(wr "$tree/local/db/size" 20G); then
 	# Without CAP_SYS_RESOURCE the kernel grows no mounted ext4.
 	is "the errno" EPERM "$got"
 	says "$tree/local/db/error" CAP_SYS_RESOURCE
+	is "size" 17179869184 "$(cat "$tree/local/db/size")"
+	ok wr "$tree/local/db/unmount" 1
+	ok wr "$tree/local/db/size" 20G
+	ok wr "$tree/local/db/mount" 1
 fi
 is "size" 21474836480 "$(cat "$tree/local/db/size")"
 is "the data" important "$(cat "$tree/local/db/data/file")"

@@ -6,6 +6,8 @@
 sim_config 'pending: 3s'
 start
 within 10 has_json "$tree/cloud/.status" .state ok
+# Else what runs in the background ignores SIGINT.
+set -m
 for signal in INT TERM KILL; do
 	v=v$signal
 	wr "$tree/cloud/.create/$v" size=1G >wr.out 2>&1 &

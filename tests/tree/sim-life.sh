@@ -48,7 +48,9 @@ for s in cloud dirs; do
 	is "what is left" "" "$(ls "$tree/$s")"
 	SIM_SERVICE=$s sim_is_clean
 done
-fails_with EXDEV --rename "$tree/cloud" "$tree/dirs/x"
+ok wr "$tree/cloud/.create/here" size=1G
+fails_with EXDEV --rename "$tree/cloud/here" "$tree/dirs/there"
+ok test -d "$tree/cloud/here"
 stop
 is "loop devices left" "" "$(loops)"
 finish

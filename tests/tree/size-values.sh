@@ -10,6 +10,7 @@ for bad in 0 -1 10X 1e9 99999P 1.2.3G G '0x10' 10GBB '+5G' 18446744073709551616 
 	isnt "the sentence for '$bad'" "" "$(cat "$tree/local/.error")"
 done
 says "$tree/local/.error" nan
+# Rounded up to whole MiB.
 n=0
 while read -r text bytes; do
 	n=$((n + 1))
@@ -21,15 +22,15 @@ done <<END
 67108864 67108864
 64M 67108864
 64MiB 67108864
-64MB 64000000
+64MB 65011712
 1G 1073741824
 1.5G 1610612736
-1GB 1000000000
+1GB 1000341504
 65536K 67108864
 END
 v=$tree/local/v2
 fails_with EINVAL "$v/size" 32M
-says "$v/error" shrink
+says "$v/error" "only grow"
 fails_with EINVAL "$v/size" 10X
 says "$v/error" 10X
 is "size after refusals" 67108864 "$(cat "$v/size")"

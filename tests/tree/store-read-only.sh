@@ -10,7 +10,6 @@ mkdir -p "$state"
 start
 ok wr "$tree/local/.create/db" 1
 stop
-ok umount -l "$tree"
 ok mount --bind "$state" "$state"
 ok mount -o remount,bind,ro "$state"
 launch

@@ -8,7 +8,7 @@ ok wr "$s/.create/db" size=64M
 ok wr "$s/.create/db" size=64M
 ok wr "$s/.create/db" 1
 fails_with EEXIST "$s/.create/db" size=128M
-says "$v/error" 64M
+says "$s/.error" 64M
 fails_with EEXIST --mkdir "$v"
 ok wr "$v/detach" 1
 ok wr "$v/unmount" 1
@@ -28,6 +28,8 @@ is "mounted, by one more user" 1 "$(cat "$v/mounted")"
 ok wr "$v/unmount" user=web
 is "mounted" 0 "$(cat "$v/mounted")"
 is "attached: it was before the mount" 1 "$(cat "$v/attached")"
+is "device" "$device" "$(readlink "$v/device")"
+is "its size" 67108864 "$(blockdev --getsize64 "$v/device")"
 ok wr "$v/unmount" user=web
 ok wr "$v/detach" 1
 is "attached" 0 "$(cat "$v/attached")"

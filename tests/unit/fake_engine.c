@@ -43,6 +43,7 @@ struct service {
 
 struct engine {
 	struct engine_host host;
+	atomic_uint n_busy;              /* threads that act on it */
 	pthread_mutex_t lock;
 	struct service services[FAKE_SERVICES];
 	struct job_info jobs[JOBS_MAX];
@@ -553,11 +554,12 @@ uint64_t fake_add_snapshot(struct engine *e, unsigned service,
 
 	pthread_mutex_lock(&e->lock);
 	serial = ++e->next_serial;
-	_Atomic uint64_t *given = calloc(1, sizeof(*given));
+	_Atomic uint64_t *given = given_new();
 	s->snapshots = realloc(s->snapshots, (s->n_snapshots + 1) *
 			       sizeof(*s->snapshots));
 	s->snapshots[s->n_snapshots] = snapshot_new(serial, given,
 						    volume_serial, name, &f);
+	given_unref(given);
 	s->snapshots[s->n_snapshots++]->protect = 1;
 	pthread_mutex_unlock(&e->lock);
 	fake_publish(e, CHANGE_SNAPSHOT_ADDED, service, serial);
@@ -741,6 +743,7 @@ static int run(struct waiter *w, uint64_t *serial)
 static void *worker(void *arg)
 {
 	struct waiter *w = arg;
+	struct engine *e;
 	struct job_info *j = NULL;
 	uint64_t serial = 0, id = 0;
 	int num;
@@ -769,7 +772,9 @@ static void *worker(void *arg)
 		fake_publish(w->engine, CHANGE_JOB, 0, id);
 	event(w->engine, w->r.verb->name);
 	answer(w, num, serial);
+	e = w->engine;
 	engine_waiter_unref(w);
+	atomic_fetch_sub(&e->n_busy, 1);
 	return NULL;
 }
 
@@ -788,12 +793,15 @@ void engine_submit(struct engine *e, const struct request *r,
 	if (r->len)
 		memcpy(w->text, r->text, r->len);
 	atomic_init(&w->refs, 2);
-	*waiter = w;
+	if (waiter)
+		*waiter = w;
+	atomic_fetch_add(&e->n_busy, 1);
 	if (pthread_create(&thread, NULL, worker, w) == 0)
 		pthread_detach(thread);
 }
 
 struct deferred {
+	struct engine *engine;
 	void (*fn)(void *arg);
 	void *arg;
 };
@@ -804,6 +812,7 @@ static void *deferred_run(void *arg)
 
 	free(arg);
 	d.fn(d.arg);
+	atomic_fetch_sub(&d.engine->n_busy, 1);
 	return NULL;
 }
 
@@ -812,7 +821,8 @@ int engine_defer(struct engine *e, void (*fn)(void *arg), void *arg)
 	struct deferred *d = malloc(sizeof(*d));
 	pthread_t thread;
 
-	*d = (struct deferred){ fn, arg };
+	*d = (struct deferred){ e, fn, arg };
+	atomic_fetch_add(&e->n_busy, 1);
 	if (pthread_create(&thread, NULL, deferred_run, d) == 0)
 		pthread_detach(thread);
 	return 0;
@@ -866,6 +876,8 @@ struct engine *fake_new(const struct engine_host *host)
 
 void fake_free(struct engine *e)
 {
+	while (atomic_load(&e->n_busy))
+		usleep(1000);
 	for (unsigned i = 0; i < FAKE_SERVICES; i++) {
 		struct service *s = &e->services[i];
 

@@ -443,7 +443,7 @@ static void autoclear_after_mount(void **state)
 
 	NEED_HOST();
 	mount_it(v, "");
-	assert_ok(device_set_autoclear(&c, &id, &err), &err);
+	assert_ok(device_set_autoclear(&c, &id, true, &err), &err);
 	assert_fails(EBUSY, device_release(&c, &id, &err), &err);
 	assert_ok(device_find(&c, &id, &found, &err), &err);
 	assert_ok(mount_umount(&c, v->at, UMOUNT_PLAIN, &err), &err);

@@ -10,9 +10,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +189,25 @@ static struct MHD_Daemon *serve(int fd)
 	return d;
 }
 
+/* Also when the tests are killed, the socket does not stay. */
+static void remove_at_end(const char *path)
+{
+	int ends[2];
+	char byte;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	if (fork() == 0) {
+		setsid();
+		signal(SIGTERM, SIG_IGN);
+		close(ends[1]);
+		while (read(ends[0], &byte, 1) > 0)
+			;
+		unlink(path);
+		_exit(0);
+	}
+	close(ends[0]);              /* the other is kept to the end */
+}
+
 static int setup_server(void **state)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
@@ -201,10 +222,11 @@ static int setup_server(void **state)
 	assert_false(getsockname(fd, (struct sockaddr *)&in, &len));
 	snprintf(server.base, sizeof(server.base), "http://127.0.0.1:%d",
 		 ntohs(in.sin_port));
-	server.tcp = serve(fd);
-
 	snprintf(server.path, sizeof(server.path), "/tmp/volfs-http-%d.sock",
 		 (int)getpid());
+	remove_at_end(server.path);
+	server.tcp = serve(fd);
+
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", server.path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_false(bind(fd, (struct sockaddr *)&un, sizeof(un)));

@@ -335,17 +335,10 @@ static int list(struct world *w, struct err *err)
 
 static const char *const directories[] = { "kind=directory", NULL };
 
-static void test_life(void **state)
+static void test_session(void **state)
 {
-	const struct tag tags[] = { { "team", "web" } };
-	struct volume_change grow = { .fields = FIELD_SIZE | FIELD_TYPE,
-				      .size_bytes = 16 * MIB, .type = "fast" };
-	struct volume_spec want = spec("copy");
-	struct attach_result a = { 0 };
 	struct instance instance;
 	struct bounds bounds;
-	struct volume_sink out;
-	char id[64], path[512];
 	struct world w;
 
 	(void)state;
@@ -358,7 +351,20 @@ static void test_life(void **state)
 	p->bounds(&w.s->base, &bounds);
 	assert_string_equal(bounds.types[1], "fast");
 	assert_int_equal(bounds.size_step_bytes, MIB);
+	world_end(&w);
+}
 
+static void test_settings_of_a_volume(void **state)
+{
+	const struct tag tags[] = { { "team", "web" } };
+	struct volume_change grow = { .fields = FIELD_SIZE | FIELD_TYPE,
+				      .size_bytes = 16 * MIB, .type = "fast" };
+	struct volume_sink out;
+	char id[64];
+	struct world w;
+
+	(void)state;
+	world_make(&w, directories);
 	OK(create(&w, "db", "t1", &err));
 	snprintf(id, sizeof(id), "%s", w.v->f.id);
 	assert_int_equal(w.v->f.state, VOLUME_AVAILABLE);
@@ -370,7 +376,33 @@ static void test_life(void **state)
 	assert_int_equal(w.v->f.n_tags, 1);
 	assert_true(w.v->f.managed && !w.v->f.blank);
 	OK(p->set_tags(&w.s->base, &forever, &w.v->f, NULL, 0, &err));
+	OK(get(&w, id, &err));
+	assert_int_equal(w.v->f.n_tags, 0);
+	out = sink(&w);
+	OK(p->modify(&w.s->base, &forever, &w.v->f, &grow, &out, &err));
+	assert_int_equal(w.v->f.size_bytes, 16 * MIB);
+	assert_string_equal(w.v->f.type, "fast");
+	grow.size_bytes = MIB;
+	FAILS(p->modify(&w.s->base, &forever, &w.v->f, &grow, &out, &err),
+	      EINVAL);
+	OK(p->rename(&w.s->base, &forever, &w.v->f, "other", &err));
+	OK(get(&w, id, &err));
+	assert_string_equal(w.v->f.name, "other");
+	world_end(&w);
+}
 
+static void test_life(void **state)
+{
+	struct volume_spec want = spec("copy");
+	struct attach_result a = { 0 };
+	struct volume_sink out;
+	char id[64], path[512];
+	struct world w;
+
+	(void)state;
+	world_make(&w, directories);
+	OK(create(&w, "db", "t1", &err));
+	snprintf(id, sizeof(id), "%s", w.v->f.id);
 	OK(p->attach(&w.s->base, &forever, &w.v->f, false, &a, &err));
 	assert_int_equal(a.kind, KIND_DIRECTORY);
 	snprintf(path, sizeof(path), "%s/file", a.directory);
@@ -380,16 +412,7 @@ static void test_life(void **state)
 	attach_done(&a);
 	OK(get(&w, id, &err));
 	assert_int_equal(w.v->f.state, VOLUME_ATTACHED);
-	assert_int_equal(w.v->f.n_tags, 0);
 	FAILS(p->remove(&w.s->base, &forever, &w.v->f, &err), EBUSY);
-
-	out = sink(&w);
-	OK(p->modify(&w.s->base, &forever, &w.v->f, &grow, &out, &err));
-	assert_int_equal(w.v->f.size_bytes, 16 * MIB);
-	assert_string_equal(w.v->f.type, "fast");
-	grow.size_bytes = MIB;
-	FAILS(p->modify(&w.s->base, &forever, &w.v->f, &grow, &out, &err),
-	      EINVAL);
 
 	out = sink(&w);
 	OK(p->snapshot(&w.s->base, &forever, &w.v->f, "s1", &out, &err));
@@ -402,11 +425,9 @@ static void test_life(void **state)
 	OK(p->restore(&w.s->base, &forever, &w.v->f, &w.n->f, &err));
 	assert_int_equal(access(path, F_OK), 0);
 
-	want.size_bytes = 16 * MIB;
 	OK(p->create_from_snapshot(&w.s->base, &forever, &want, &w.n->f, &out,
 				   &err));
 	assert_string_equal(w.v->f.source_id, w.n->f.id);
-	OK(p->rename(&w.s->base, &forever, &w.v->f, "other", &err));
 	want.name = "third";
 	OK(p->create_from_volume(&w.s->base, &forever, &want, &w.v->f, &out,
 				 &err));
@@ -421,6 +442,64 @@ static void test_life(void **state)
 	OK(p->remove(&w.s->base, &forever, &w.v->f, &err));
 	OK(p->remove(&w.s->base, &forever, &w.v->f, &err));
 	FAILS(get(&w, id, &err), ENOENT);
+	world_end(&w);
+}
+
+/* Two hosts at once, where the volume permits it. */
+static void test_multi_writer(void **state)
+{
+	struct attach_result a = { 0 };
+	struct world w;
+	char path[128];
+
+	(void)state;
+	world_make(&w, (const char *const[]){ "multiWriter=true", NULL });
+	OK(create(&w, "a", "", &err));
+	assert_int_equal(w.v->f.access, ACCESS_MULTI_WRITER);
+	snprintf(path, sizeof(path), "/v1/volumes/%s/attach", w.v->f.id);
+	json_object_put(tell(&w, "PUT", "/v1/hosts/host-2", "{}"));
+	json_object_put(tell(&w, "POST", path,
+			     "{\"host\":\"host-2\",\"plug\":false}"));
+	if (geteuid() == 0 && access("/dev/loop-control", W_OK) == 0) {
+		OK(p->attach(&w.s->base, &forever, &w.v->f, false, &a, &err));
+		attach_done(&a);
+		OK(get(&w, w.v->f.id, &err));
+		assert_int_equal(w.v->f.state, VOLUME_ATTACHED);
+		assert_int_equal(w.v->f.n_attachments, 2);
+		OK(p->detach(&w.s->base, &forever, &w.v->f, true, &err));
+	}
+	OK(get(&w, w.v->f.id, &err));
+	assert_int_equal(w.v->f.state, VOLUME_IN_USE);
+	world_end(&w);
+}
+
+/* What no listing shows is taken over by its id. */
+static void test_import(void **state)
+{
+	struct volume_sink out;
+	const char *id;
+	struct world w;
+
+	(void)state;
+	world_make(&w, directories);
+	OK(list(&w, &err));
+	{
+		AUTO(auto_json) struct json_object *o = tell(
+			&w, "POST", "/v1/volumes", "{\"name\":\"foreign\","
+			"\"size_bytes\":1048576,\"hidden\":true}");
+
+		assert_int_equal(json_get_string(o, "id", &id, NULL), 0);
+		OK(list(&w, &err));
+		assert_int_equal(w.volumes, 0);
+		out = sink(&w);
+		FAILS(p->import(&w.s->base, &forever, "vol-none", "x", &out,
+				&err), ENOENT);
+		OK(p->import(&w.s->base, &forever, id, "mine", &out, &err));
+	}
+	assert_string_equal(w.v->f.name, "mine");
+	assert_true(w.v->f.managed && !w.v->f.blank);
+	OK(list(&w, &err));
+	assert_int_equal(w.volumes, 1);
 	world_end(&w);
 }
 
@@ -866,7 +945,11 @@ static void test_block(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_session),
+		cmocka_unit_test(test_settings_of_a_volume),
 		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_multi_writer),
+		cmocka_unit_test(test_import),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_lost_answers),
 		cmocka_unit_test(test_faults),

@@ -432,9 +432,10 @@ int device_release(const struct call *c, const struct device_identity *id,
 }
 
 int device_set_autoclear(const struct call *c, const struct device_identity *id,
-			 struct err *err)
+			 bool on, struct err *err)
 {
-	const char *argv[] = { "loop-autoclear", id->image, "1", NULL };
+	const char *argv[] = { "loop-autoclear", id->image, on ? "1" : "0",
+			       NULL };
 
 	return id->image ? helper_run(c, LOOP_MS, argv, NULL, err) : 0;
 }

@@ -2,6 +2,7 @@
 #ifndef VOLFS_CORE_HOST_DEVICE_H
 #define VOLFS_CORE_HOST_DEVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -59,10 +60,11 @@ int device_check_free(const struct call *c, const struct device *dev,
 int device_release(const struct call *c, const struct device_identity *id,
 		   struct err *err);
 
-/* Sets AUTOCLEAR on a loop device made from id->image, once it is mounted: a
- * crash then leaves no device behind. Nothing for others. */
+/* Sets or clears AUTOCLEAR on a loop device made from id->image. Set while it
+ * is mounted and to go with the mount: a crash then leaves no device behind.
+ * Cleared before an unmount that leaves it attached. Nothing for others. */
 int device_set_autoclear(const struct call *c, const struct device_identity *id,
-			 struct err *err);
+			 bool on, struct err *err);
 
 /* One JSON object a line for each block device of this machine: {"device",
  * "major_minor","serial","size_bytes"}: from sysfs, opens no device. */

@@ -111,6 +111,14 @@ static bool option_value_is_plain(const char *word, size_t len)
 	return true;
 }
 
+/* "errors=panic" would let who has one volume end the whole machine. */
+static bool option_is_harmful(const char *word, size_t len)
+{
+	static const char panic[] = "errors=panic";
+
+	return len == sizeof(panic) - 1 && memcmp(word, panic, len) == 0;
+}
+
 static int option_refuse(const char *fstype, const char *const *own,
 			 const char *word, size_t len, struct err *err)
 {
@@ -129,10 +137,17 @@ static int option_refuse(const char *fstype, const char *const *own,
 	if (!option_value_is_plain(word, len))
 		return err_set(err, EINVAL, "mount option '%s' has a byte that "
 			       "no option of the tree may have", shown);
+	if (option_is_harmful(word, len))
+		return err_set(err, EINVAL, "mount option '%s' would stop the "
+			       "whole machine: errors=remount-ro or "
+			       "errors=continue", shown);
+	if (near && strcmp(near, name) != 0)
+		return err_set(err, EINVAL, "mount option '%s' is not in the "
+			       "list for %s; did you mean '%s'?", shown, fstype,
+			       near);
 	return err_set(err, EINVAL, "mount option '%s' is not in the list for "
-		       "%s%s%s%s", shown, fstype,
-		       near ? "; did you mean '" : "", near ? near : "",
-		       near ? "'" : "");
+		       "%s, such as ro, noatime, noexec, sync, discard: see "
+		       "volfs-files(7)", shown, fstype);
 }
 
 int fs_options_check(const char *fstype, const char *options, struct err *err)
@@ -153,7 +168,8 @@ int fs_options_check(const char *fstype, const char *options, struct err *err)
 			continue;
 		if ((option_is_in(options_common, options, len) ||
 		     option_is_in(own, options, len)) &&
-		    option_value_is_plain(options, len))
+		    option_value_is_plain(options, len) &&
+		    !option_is_harmful(options, len))
 			continue;
 		return option_refuse(fstype, own, options, len, err);
 	}

@@ -252,7 +252,7 @@ static int fd_mount_id(const char *pid, const char *fd)
 
 static bool process_has_fd(const struct search *s, const char *pid)
 {
-	char path[PATH_MAX], target[PATH_MAX];
+	char path[64], target[PATH_MAX];
 	AUTO(auto_dir) DIR *dir = NULL;
 	struct dirent *entry;
 
