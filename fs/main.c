@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* volfsd: options, the daemon's life, signals. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -273,6 +275,28 @@ static enum fs_end wait_for_end(const sigset_t *set)
 	}
 }
 
+/* Held until the daemon ends. Two daemons with one run directory would mount
+ * their volumes at the same private places. */
+static int run_dir_lock(const char *run, struct err *err)
+{
+	AUTO(auto_free) char *path = NULL;
+	int fd;
+
+	if (asprintf(&path, "%s/volfsd.lock", run) < 0) {
+		path = NULL;
+		return err_oom(err);
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_errno(err, errno, "open '%s'", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	close(fd);
+	return err_set(err, EBUSY, "the run directory '%s' is in use by another "
+		       "daemon: stop it, or give this one a directory of its "
+		       "own with --run", run);
+}
+
 static int directories_make(struct arguments *a, struct err *err)
 {
 	int r;
@@ -284,7 +308,7 @@ static int directories_make(struct arguments *a, struct err *err)
 	r = start_directory(a->state, 0700, err);
 	if (r == 0)
 		r = start_directory(a->run, 0755, err);
-	return r;
+	return r == 0 ? run_dir_lock(a->run, err) : r;
 }
 
 /* The mount point: the command line's, the configuration's, /volumes. */

@@ -9,3 +9,16 @@ tests_conformance_LDADD = $(VOLFS_CORE_LIBS)
 CONFORMANCE_TESTS = tests/conformance-local.sh tests/conformance-sim.sh
 EXTRA_DIST += $(CONFORMANCE_TESTS)
 TESTS += $(CONFORMANCE_TESTS)
+
+# The driver that doc/PROVIDERS.md has in its text, by that text alone.
+check_DATA = tests/provider-doc.env
+tests/provider-doc.env: Makefile
+	$(AM_V_GEN)$(MKDIR_P) tests && { \
+	echo "cc='$(CC)'"; \
+	echo "compile='$(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)'"; \
+	echo "link='$(AM_LDFLAGS) $(LDFLAGS)'"; \
+	echo "objects='$(tests_conformance_OBJECTS)'"; \
+	echo "libs='$(VOLFS_CORE_LIBS) $(LIBS)'"; } > $@.new && mv $@.new $@
+EXTRA_DIST += tests/provider-doc.sh
+TESTS += tests/provider-doc.sh
+CLEANFILES += tests/provider-doc.env

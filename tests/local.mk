@@ -5,3 +5,4 @@ include tests/volctl/local.mk
 include tests/conformance.mk
 include tests/tree/local.mk
 include tests/lint/local.mk
+include tests/crash/local.mk

@@ -264,7 +264,6 @@ static void recover(void *arg)
 			service_unref(s[i]);
 		}
 	}
-	jobs_resume(e);
 	publish_daemon(e);
 	pthread_mutex_lock(&e->jobs_lock);
 	e->recovered = true;
@@ -285,8 +284,11 @@ bool engine_wait_recovered(struct engine *e, int64_t most_ms)
 
 int engine_start(struct engine *e, struct err *err)
 {
-	int r = thread_start(&e->admission, jobs_admission, e);
+	int r;
 
+	/* What was there before goes first. */
+	jobs_resume(e);
+	r = thread_start(&e->admission, jobs_admission, e);
 	e->admission_runs = r == 0;
 	if (r == 0)
 		r = thread_start(&e->timer, engine_timer, e);

@@ -402,6 +402,7 @@ static void finish_job(struct job *j, int r, struct err *err)
 {
 	struct engine *e = j->engine;
 	struct waiter *waiting;
+	struct volume *v;
 
 	if (j->freeze)
 		freeze_end(STEAL(j->freeze), NULL);
@@ -435,8 +436,10 @@ static void finish_job(struct job *j, int r, struct err *err)
 	show_result(j, r);
 	FAULT_POINT("job.after-result");
 	log_result(j);
-	event_add(e, j->svc, NULL, j->verb->name, "", err_name(j->err.num),
+	v = j->svc && j->serial ? service_volume(j->svc, j->serial) : NULL;
+	event_add(e, j->svc, v, j->verb->name, "", err_name(j->err.num),
 		  j->id, j->uid, j->err.text);
+	volume_unref(v);
 	publish(e, &(struct change){ .kind = CHANGE_JOB, .serial = j->id,
 				     .given = &j->given }, 1);
 	waiters_tell(waiting, j->err.num);

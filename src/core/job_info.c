@@ -20,17 +20,32 @@ static char *copy(const char *s)
 	return strdup(s ? s : "");
 }
 
+/* Of a job for a snapshot, whose own name is in its sentence, the volume. */
+static char *volume_name_of(const struct job *j)
+{
+	struct volume *v = NULL;
+	char *name;
+
+	if (j->svc && j->snapshot && j->serial)
+		v = service_volume(j->svc, j->serial);
+	name = copy(v ? v->name : j->name);
+	volume_unref(v);
+	return name;
+}
+
 int engine_job(struct engine *e, uint64_t id, struct job_info *out)
 {
 	struct job *j = job_find(e, id);
+	char *volume;
 
 	if (!j)
 		return -ENOENT;
+	volume = volume_name_of(j);
 	pthread_mutex_lock(&e->jobs_lock);
 	*out = (struct job_info){
 		.id = j->id,
 		.service = copy(j->svc ? j->svc->name : NULL),
-		.volume = copy(j->name), .line = copy(j->text),
+		.volume = volume, .line = copy(j->text),
 		.verb = j->verb->name, .state = job_state_name(j->state),
 		.step = j->step ? j->step : "", .percent = j->percent,
 		.submitted_at_s = j->submitted_at_s,

@@ -242,6 +242,32 @@ static void found_again(struct volume_local *l, void *arg)
 	l->gone = false;
 }
 
+/* A listing may lag behind what a job did a moment ago. The volume itself is
+ * asked where it can be; else the listing counts once it has had its time. */
+static void drop_late(struct listing *l)
+{
+	int64_t now_s = clock_unix_s();
+	size_t kept = 0, asked = 0;
+
+	for (size_t i = 0; i < l->n_changed; i++) {
+		struct volume *v = l->changed[i];
+
+		if (now_s - v->node->job_at_s > GRACE_S) {
+			l->changed[kept++] = v;
+			continue;
+		}
+		if (l->s->provider->get && asked++ < VERIFY_MAX) {
+			struct call c = { .deadline_ms = clock_ms() + 10000,
+					  .token = "", .job = "" };
+			struct err err = ERR_INIT;
+
+			refresh_one(l->s, &c, v->node->serial, &err);
+		}
+		volume_unref(v);
+	}
+	l->n_changed = kept;
+}
+
 static int apply_changed(struct listing *l, struct err *err)
 {
 	struct store_batch *b = store_batch_new();
@@ -619,8 +645,10 @@ static int list_and_apply(struct service *s, const struct call *c,
 	service_enter(s);
 	r = s->provider->list(s->session, c, &sink, err);
 	service_leave(s);
-	if (r >= 0)
+	if (r >= 0) {
+		drop_late(&l);
 		r = apply_changed(&l, err);
+	}
 	if (r >= 0) {
 		apply_renames(&l);
 		r = apply_found(&l, err);

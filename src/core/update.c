@@ -186,6 +186,8 @@ int volume_update(struct service *s, uint64_t serial,
 	}
 	if (entries_differ(old, v))
 		v->entries_at_s = v->changed_at_s;
+	if (u->set_job)
+		v->node->job_at_s = v->changed_at_s;
 	if (u->set_job || (v->local && v->local->fault.at_s))
 		v->node->had_job = true;
 	if (u->store) {

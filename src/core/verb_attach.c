@@ -73,9 +73,10 @@ static int check_limit(const struct job *j, struct err *err)
 	service_info_get(j->svc, &i);
 	if (i.instance.attach_limit >= 0 &&
 	    (int)i.counts.attached >= i.instance.attach_limit)
-		r = err_set(err, EMFILE, "attach '%s': this host has %u volumes"
-			    " of '%s' attached, its limit; detach one first",
-			    j->name, i.counts.attached, j->svc->name);
+		r = err_set(err, EMFILE, "this host has %u volume%s of '%s' "
+			    "attached, its limit; detach one first",
+			    i.counts.attached, i.counts.attached == 1 ? "" : "s",
+			    j->svc->name);
 	service_info_done(&i);
 	return r;
 }
@@ -87,24 +88,22 @@ static int check_elsewhere(const struct job *j, const struct volume *v,
 	    v->f.access != ACCESS_SINGLE_WRITER ||
 	    j->svc->config->core.preempt)
 		return 0;
-	return err_set(err, EBUSY, "%s '%s': host '%s' has it attached; detach "
-		       "it there, or set preempt to take it", j->verb->name,
-		       v->name, v->f.attachments[0].host);
+	return err_set(err, EBUSY, "host '%s' has it attached; detach it there, "
+		       "or set preempt to take it", v->f.attachments[0].host);
 }
 
 static int check_state(const struct job *j, const struct volume *v,
 		       struct err *err)
 {
 	if (v->local && v->local->failed)
-		return err_set(err, EIO, "%s '%s': its creation failed: %s",
-			       j->verb->name, v->name, v->local->fault.err.text);
+		return err_set(err, EIO, "its creation failed: %s",
+			       v->local->fault.err.text);
 	if (v->f.state == VOLUME_ERROR)
-		return err_set(err, EIO, "%s '%s': the service says it is in "
-			       "error: %s", j->verb->name, v->name,
+		return err_set(err, EIO, "the service says it is in error: %s",
 			       v->f.health_message ? v->f.health_message : "");
 	if (v->local && v->local->gone)
-		return err_set(err, ESTALE, "%s '%s': it is lost, the service "
-			       "no longer has it", j->verb->name, v->name);
+		return err_set(err, ESTALE, "it is lost: the service no longer "
+			       "has it");
 	return check_elsewhere(j, v, err);
 }
 
@@ -275,7 +274,7 @@ static int check_attach(struct job *j, struct err *err)
 		return -err->num;
 	r = v->local && v->local->attached ? 1 : check_state(j, v, err);
 	volume_unref(v);
-	return r;
+	return r < 0 ? err_wrap(err, "attach '%s'", j->name) : r;
 }
 
 static int run_attach(struct job *j, struct err *err)
@@ -314,12 +313,14 @@ static int release_device(struct job *j, const struct call *c,
 	if (r == 0 && a.kind == KIND_BLOCK) {
 		job_step(j, "release-device");
 		r = device_find(c, &a.device, &dev, err);
-		if (r == -ENODEV)
-			r = 0;   /* gone already */
-		else if (r == 0)
+		if (r == 0)
 			r = device_check_free(c, &dev, err);
 		if (r == 0)
 			r = device_release(c, &a.device, err);
+		/* Gone already; and an image that somebody deleted went with
+		 * the device. */
+		if (r == -ENODEV || (r == -ENOENT && v->local->gone))
+			r = 0;
 	}
 	attach_done(&a);
 	return r;

@@ -395,6 +395,13 @@ static int check_create(struct job *j, struct err *err)
 	return r;
 }
 
+/* Made, and given up on by the service: nobody has ever had it. */
+static bool is_given_up(const struct volume *v)
+{
+	return is_failed(v) && v->f.id && v->f.state == VOLUME_ERROR &&
+	       !v->local->ever_attached;
+}
+
 /* ---- the placeholder ---- */
 
 static struct volume_local *placeholder_local(const struct job *j)
@@ -431,7 +438,7 @@ static int make_create(struct job *j, struct job *batch,
 	if (v) {
 		/* One that failed: the same token, so that what its creation
 		 * may have left at the service is found, not doubled. */
-		if (is_failed(v) && v->f.token)
+		if (is_failed(v) && v->f.token && !is_given_up(v))
 			snprintf(j->token, sizeof(j->token), "%s", v->f.token);
 		j->serial = v->node->serial;
 		volume_unref(v);
@@ -524,6 +531,27 @@ static int call_create(struct job *j, const struct call *c, struct wanted *w,
 					     err), err);
 }
 
+/* What the service made and then gave up on holds nothing: it goes, and the
+ * same create begins anew, under a token of its own. */
+static int clear_failed(struct job *j, struct volume *v, struct err *err)
+{
+	struct volume_facts f = v->f;
+	int r;
+
+	if (!is_given_up(v))
+		return 0;
+	r = remove_at_service(j, v, err);
+	if (r < 0)
+		return r;
+	f.id = NULL;
+	f.state = VOLUME_CREATING;
+	f.service_state = NULL;
+	f.token = j->token;
+	return volume_update(j->svc, j->serial,
+			     &(struct volume_update){ .facts = &f,
+						      .store = true }, err);
+}
+
 static int run_create(struct job *j, struct err *err)
 {
 	struct volume *v = job_volume(j, err);
@@ -544,7 +572,9 @@ static int run_create(struct job *j, struct err *err)
 	if (r < 0)
 		goto out;
 	job_call(j, &c);
-	r = wait_for_source(j, &c, &w, err);
+	r = clear_failed(j, v, err);
+	if (r == 0)
+		r = wait_for_source(j, &c, &w, err);
 	if (r < 0)
 		goto out;
 	job_step(j, "create");
@@ -592,8 +622,12 @@ void verb_create_failed(struct job *j)
 		return;
 	node = volume_node_ref(v->node);
 	if (v->f.id && !is_failed(v)) {
+		bool error = v->f.state == VOLUME_ERROR;
+
 		volume_update(j->svc, j->serial,
-			      &(struct volume_update){ .set_job = true },
+			      &(struct volume_update){
+				      .local = error ? local_failed : NULL,
+				      .set_job = true, .store = error },
 			      NULL);
 	} else if (j->told && !j->early && !is_ambiguous(j->err.num)) {
 		service_forget(j->svc, &node, 1, "refused");

@@ -45,6 +45,9 @@ void tombstone_add(struct service *s, const char *id);
 void tombstone_hold(struct service *s, const char *id);
 void tombstone_drop(struct service *s, const char *id);
 
+/* Deletes it there and waits until it is gone. */
+int remove_at_service(struct job *j, struct volume *v, struct err *err);
+
 int make_snapshot(struct job *j, struct store_batch *b, struct err *err);
 int show_snapshot(struct job *j, struct err *err);
 void verb_snapshot_failed(struct job *j);

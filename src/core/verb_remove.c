@@ -181,7 +181,8 @@ static int may_remove(const struct job *j, const struct volume *v,
 		return err_set(err, EPERM, "remove '%s': removing is switched "
 			       "off for '%s' (allowRemove)", v->name,
 			       j->svc->name);
-	if (v->local && v->local->failed && !v->f.id)
+	/* The remains of a creation hold nothing. */
+	if (v->local && v->local->failed && !v->local->ever_attached)
 		return 0;
 	if (check_managed(j, v, err) < 0 || check_unused(j, v, err) < 0)
 		return -err->num;
@@ -298,7 +299,7 @@ static int wait_until_gone(struct job *j, const struct call *c, const char *id,
 	return r;
 }
 
-static int remove_at_service(struct job *j, struct volume *v, struct err *err)
+int remove_at_service(struct job *j, struct volume *v, struct err *err)
 {
 	struct volume_facts deleting = v->f;
 	struct call c;

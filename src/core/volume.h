@@ -208,6 +208,8 @@ struct volume_node {
 	_Atomic uint64_t given;      /* bit per file index: the kernel has it */
 	struct volume *current;      /* what it is now, a reference; under the
 				      * service's lock, NULL once it is gone */
+	_Atomic int64_t job_at_s;    /* when a job last ended on it: a listing
+				      * may lag behind that */
 	atomic_bool had_job;         /* a kept job may be its: else none is
 				      * looked for */
 	uint64_t touched;            /* service->clock when a job or a writer

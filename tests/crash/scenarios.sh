@@ -95,8 +95,9 @@ refuse_unmount() { refuse detach; }
 # What mount attached is detached later on.
 settle_unmount() {
 	[ "$mode" = ok ] || within 20 has "$tree/$service/db/attached" 0
-	ok wr "$tree/$service/db/attach" 1
-	ok wr "$tree/$service/db/detach" 1
+	# And its failure, too, is over with the next success.
+	ok wr "$tree/$service/db/mount" 1
+	ok wr "$tree/$service/db/unmount" 1
 }
 
 prepare_grow() { snapped; }

@@ -101,8 +101,8 @@ picture() {
 			[ -e "$s/status" ] || continue
 			s=${s%/}
 			echo "  ${s##*/}: $(jq -c '[.state, .size_bytes, .protect]' "$s/status")"
-		done
-	done | sed -E 's/(before-restore|snap)-[0-9a-fTZ:.-]+/before-restore/'
+		done | sed -E 's/(before-restore|snap)-[0-9a-fTZ:.-]+/before-restore:/' | sort
+	done
 	echo "loop devices: $(loops | wc -l)"
 	echo "private mounts: $(grep -cF "$run/mnt/" /proc/self/mountinfo)"
 	echo "images: $(find "$images" -name '*.img' 2>/dev/null | wc -l)"

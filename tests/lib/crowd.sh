@@ -6,7 +6,7 @@ crowd() {
 	local i
 	config <<END
 services:
-  cloud: {driver: sim, volumes: $1, volumeSize: 16M}
+  cloud: {driver: sim, refresh: 0, volumes: $1, volumeSize: 16M}
   mute: {driver: sim, silent: "*", requestTimeout: 1h}
   local: {driver: local, size: 16M, fstype: ext4}
 END

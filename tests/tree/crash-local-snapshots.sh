@@ -6,7 +6,7 @@ TEST_TIMEOUT=600
 . "${srcdir:-.}/tests/lib.sh"
 . "$source_dir/tests/lib/crash.sh"
 config <<END
-services: {local: {driver: local, size: 64M}}
+services: {local: {driver: local, size: 64M, answerWithin: 10s}}
 END
 scenario() {
 	local l=$tree/local

@@ -6,7 +6,7 @@ TEST_TIMEOUT=600
 . "${srcdir:-.}/tests/lib.sh"
 . "$source_dir/tests/lib/crash.sh"
 config <<END
-services: {local: {driver: local, size: 128M, fstype: btrfs}}
+services: {local: {driver: local, size: 128M, fstype: btrfs, answerWithin: 10s}}
 END
 scenario() {
 	local l=$tree/local

@@ -5,7 +5,7 @@
 TEST_TIMEOUT=600
 . "${srcdir:-.}/tests/lib.sh"
 . "$source_dir/tests/lib/crash.sh"
-sim_config 'pending: 100ms' 'size: 64M'
+sim_config 'pending: 100ms' 'size: 64M' 'answerWithin: 10s'
 rule() { # rule OPERATION ACTION
 	sim DELETE /admin/rules >/dev/null
 	[ $# = 0 ] || sim POST /admin/rules \
@@ -47,5 +47,7 @@ scenario() {
 	rule
 	step remove "$c/.remove/copy" 1
 }
-crash_at 'job.*'
+crash_at 'job.before-*' 'job.after-*' 'job.create.*' 'job.attach.*' \
+	'job.detach.*' 'job.mount.*' 'job.unmount.*' 'job.snapshot.*' \
+	'job.restore.*' 'job.remove.*' 'job.set.before-call' 'job.set.called'
 finish

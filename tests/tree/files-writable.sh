@@ -8,6 +8,9 @@ start
 within 10 has_json "$tree/cloud/.status" .state ok
 for s in local cloud; do
 	ok wr "$tree/$s/.create/db" size=512M
+	# A blank snapshot, restored, would never be formatted again.
+	ok wr "$tree/$s/db/mount" 1
+	ok wr "$tree/$s/db/unmount" 1
 	ok mkdir "$tree/$s/db/snapshots/one"
 	within 20 has "$tree/$s/db/snapshots/one/state" available
 done

@@ -25,6 +25,9 @@ is "source" import "$(json "$v/status" .source.kind)"
 truncate -s 64M "$images/empty.img"
 ok wr "$tree/local/.import/empty.img" name=empty
 fails_with EUCLEAN "$tree/local/empty/mount" 1
-fails_with ENOENT "$tree/local/.import/absent.img" 1
+fails_with ENOENT "$tree/local/.import/absent.img" name=absent
+fails_with EINVAL "$tree/local/.import/absent.img" 1
+says "$tree/local/.error" name=
+fails_with EINVAL "$tree/local/.import/absent.img" name=
 stop
 finish
