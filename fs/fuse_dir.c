@@ -28,7 +28,7 @@ void tree_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fuse_open_out out = { 0 };
 	OBJECT_SCOPE(o);
-	int r = node_resolve(request_fs(req), ino, &o);
+	int r = request_node(req, ino, &o);
 
 	if (r == 0 && !attr_is_directory(o.row))
 		r = -ENOTDIR;

@@ -31,7 +31,7 @@ static int refusal(const struct object *dir)
 static void refuse(fuse_req_t req, fuse_ino_t parent)
 {
 	OBJECT_SCOPE(dir);
-	int r = node_resolve(request_fs(req), parent, &dir);
+	int r = request_node(req, parent, &dir);
 
 	fuse_reply_err(req, r < 0 ? -r : refusal(&dir));
 }
@@ -54,7 +54,7 @@ void tree_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 	struct pending_answer how = { .kind = PENDING_ENTRY };
 	OBJECT_SCOPE(dir);
 	enum place place;
-	int err = node_resolve(request_fs(req), parent, &dir);
+	int err = request_node(req, parent, &dir);
 
 	if (err < 0) {
 		fuse_reply_err(req, -err);
@@ -81,7 +81,7 @@ void tree_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct pending_answer how = { .kind = PENDING_NAME };
 	OBJECT_SCOPE(dir);
 	OBJECT_SCOPE(o);
-	int err = node_resolve(request_fs(req), parent, &dir);
+	int err = request_node(req, parent, &dir);
 
 	if (err == 0)
 		err = object_lookup(&dir, name, &o);
@@ -123,7 +123,6 @@ static int rename_check(const struct object *from, const struct object *to,
 void tree_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		 fuse_ino_t newparent, const char *newname, unsigned int flags)
 {
-	struct fs *fs = request_fs(req);
 	struct request r = { .name = newname, .text = "",
 			     .name_operation = true };
 	struct pending_answer how = { .kind = PENDING_NAME };
@@ -131,10 +130,10 @@ void tree_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	OBJECT_SCOPE(to);
 	OBJECT_SCOPE(o);
 	OBJECT_SCOPE(there);
-	int err = node_resolve(fs, parent, &from);
+	int err = request_node(req, parent, &from);
 
 	if (err == 0)
-		err = node_resolve(fs, newparent, &to);
+		err = request_node(req, newparent, &to);
 	if (err == 0 && place_of(&from) == PLACE_OTHER)
 		err = -refusal(&to);
 	if (err == 0)

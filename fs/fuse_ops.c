@@ -53,7 +53,7 @@ void reply_attr_of(fuse_req_t req, uint64_t ino)
 	int r;
 
 	EPOCH_SCOPE(fs->session);
-	r = node_resolve(fs, ino, &o);
+	r = request_node(req, ino, &o);
 	if (r == 0) {
 		object_mark_given(&o);
 		r = object_stat(&o, &st);
@@ -76,17 +76,18 @@ static void tree_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	int r;
 
 	EPOCH_SCOPE(fs->session);
-	r = node_resolve(fs, parent, &dir);
+	r = request_node(req, parent, &dir);
 	if (r == 0)
 		r = object_lookup(&dir, name, &o);
 	if (r == 0)
 		r = entry_fill(&o, &e);
 	session_hook("LOOKUP", name);
 	if (r < 0) {
-		/* Nothing but "there is none" and "ask again" ever: any other
-		 * answer makes the kernel detach what is mounted below. */
-		fuse_reply_err(req, r == -ENOENT || r == -ENAMETOOLONG ? -r
-							       : EINTR);
+		/* Nothing but "there is none" (or no such directory any more)
+		 * and "ask again" ever: any other answer makes the kernel
+		 * detach what is mounted below. */
+		fuse_reply_err(req, r == -ENOENT || r == -ENAMETOOLONG ||
+				    r == -ESTALE ? -r : EINTR);
 		return;
 	}
 	if (fuse_reply_entry(req, &e) < 0 && o.kind == OBJECT_NAME)
@@ -123,12 +124,12 @@ static void tree_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	AUTO(auto_buf) struct buf target = BUF_INIT(4096);
 	OBJECT_SCOPE(o);
-	int r = node_resolve(request_fs(req), ino, &o);
+	int r = request_node(req, ino, &o);
 
 	if (r == 0)
 		object_show(&o, &target);
 	if (r < 0 || target.len == 0)
-		fuse_reply_err(req, ENOENT);
+		fuse_reply_err(req, r < 0 ? -r : ENOENT);
 	else
 		fuse_reply_readlink(req, buf_str(&target));
 }
@@ -177,7 +178,7 @@ static void tree_open(fuse_req_t req, fuse_ino_t ino,
 	struct fs *fs = request_fs(req);
 	uint32_t flags = FOPEN_DIRECT_IO;
 	OBJECT_SCOPE(o);
-	int r = node_resolve(fs, ino, &o);
+	int r = request_node(req, ino, &o);
 
 	if (r == 0)
 		r = open_check(&o, fi->flags);

@@ -2,6 +2,8 @@
 #ifndef VOLFS_FS_FUSE_REPLY_H
 #define VOLFS_FS_FUSE_REPLY_H
 
+#include <errno.h>
+
 #include "base/auto.h"
 #include "fs/session.h"
 
@@ -19,6 +21,16 @@ static inline void auto_object(struct object *o)
 static inline struct fs *request_fs(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
+}
+
+/*
+ * The node of a request: 0, or -ESTALE, for which the kernel walks the path
+ * once more and asks for each name. Entries are cached for ever, so ENOENT
+ * would hide a new volume behind the node of a gone one of that name.
+ */
+static inline int request_node(fuse_req_t req, uint64_t ino, struct object *o)
+{
+	return node_resolve(request_fs(req), ino, o) < 0 ? -ESTALE : 0;
 }
 
 /* Fills an entry for @o, which is marked as given first. 0 or -errno. Within

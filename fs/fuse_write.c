@@ -96,7 +96,7 @@ void tree_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
-	int r = node_resolve(request_fs(req), ino, &o);
+	int r = request_node(req, ino, &o);
 
 	if (r == 0)
 		r = object_stat(&o, &now);

@@ -27,7 +27,13 @@
 struct again {
 	uint64_t ino;
 	int64_t due_ms;
-	bool entries, last;
+	bool entries;
+};
+
+/* In the order of their time: one that waits long is in nobody's way. */
+struct ring {
+	size_t first, n;
+	struct again all[AGAIN_MAX];
 };
 
 struct publisher {
@@ -36,26 +42,37 @@ struct publisher {
 	pthread_mutex_t lock;        /* all below */
 	pthread_cond_t wake;
 	bool stop;
-	size_t first, n;
-	struct again ring[AGAIN_MAX];
+	struct ring soon, last;
 };
 
-static void again_add(struct publisher *p, uint64_t ino, bool entries,
-		      bool last)
+static void ring_put(struct ring *r, uint64_t ino, bool entries, int wait_ms)
 {
-	int64_t wait_ms = last ? AGAIN_LAST_MS : AGAIN_AFTER_MS;
+	if (r->n == AGAIN_MAX)
+		return;
+	r->all[(r->first + r->n++) % AGAIN_MAX] = (struct again){
+		.ino = ino, .entries = entries, .due_ms = clock_ms() + wait_ms,
+	};
+}
 
+static void again_add(struct publisher *p, uint64_t ino, bool entries)
+{
 	if (!p)
 		return;
 	LOCK_SCOPE(&p->lock);
-	if (p->n == AGAIN_MAX)
-		return;
-	p->ring[(p->first + p->n++) % AGAIN_MAX] = (struct again){
-		.ino = ino, .entries = entries, .last = last,
-		.due_ms = clock_ms() + wait_ms,
-	};
-	if (p->n == 1)
+	ring_put(&p->soon, ino, entries, AGAIN_AFTER_MS);
+	if (p->soon.n == 1)
 		pthread_cond_signal(&p->wake);
+}
+
+/* The ring whose first is due first; NULL: both are empty. */
+static struct ring *ring_first(struct publisher *p)
+{
+	struct ring *soon = &p->soon, *last = &p->last;
+
+	if (soon->n == 0 || last->n == 0)
+		return soon->n ? soon : last->n ? last : NULL;
+	return soon->all[soon->first].due_ms <= last->all[last->first].due_ms
+		? soon : last;
 }
 
 /* The next to push, waiting for it; false: the end. */
@@ -63,23 +80,27 @@ static bool again_take(struct publisher *p, struct again *out)
 {
 	LOCK_SCOPE(&p->lock);
 	for (;;) {
+		struct ring *r = ring_first(p);
 		struct timespec until;
 
 		if (p->stop)
 			return false;
-		if (p->n == 0) {
+		if (!r) {
 			pthread_cond_wait(&p->wake, &p->lock);
 			continue;
 		}
-		*out = p->ring[p->first];
-		if (out->due_ms <= clock_ms())
-			break;
+		*out = r->all[r->first];
+		if (out->due_ms <= clock_ms()) {
+			r->first = (r->first + 1) % AGAIN_MAX;
+			r->n--;
+			if (r == &p->soon)
+				ring_put(&p->last, out->ino, out->entries,
+					 AGAIN_LAST_MS);
+			return true;
+		}
 		until = clock_timespec(out->due_ms);
 		pthread_cond_timedwait(&p->wake, &p->lock, &until);
 	}
-	p->first = (p->first + 1) % AGAIN_MAX;
-	p->n--;
-	return true;
 }
 
 static void *again_run(void *arg)
@@ -87,11 +108,8 @@ static void *again_run(void *arg)
 	struct publisher *p = arg;
 	struct again a;
 
-	while (again_take(p, &a)) {
+	while (again_take(p, &a))
 		session_inval(p->fs->session, a.ino, a.entries);
-		if (!a.last)
-			again_add(p, a.ino, a.entries, true);
-	}
 	return NULL;
 }
 
@@ -169,7 +187,7 @@ static void push(struct fs *fs, uint64_t ino, bool entries)
 	bool known = session_inval(fs->session, ino, entries);
 
 	if (entries || !known) {
-		again_add(fs->publisher, ino, entries, false);
+		again_add(fs->publisher, ino, entries);
 		if (n_missed < MISSED_MAX) {
 			missed[n_missed].ino = ino;
 			missed[n_missed++].entries = entries;

@@ -295,8 +295,9 @@ static int want(const struct job *j, struct wanted *w, struct err *err)
 	if (check_choice(j, "type", b.types, w->spec.type, err) < 0 ||
 	    check_choice(j, "zone", b.zones, w->spec.zone, err) < 0)
 		return -err->num;
-	if (p->kind == KIND_BLOCK && job_word(j, "fstype") &&
-	    fs_type_check(w->spec.fstype, err) < 0)
+	if ((p->kind == KIND_BLOCK && job_word(j, "fstype") &&
+	     fs_type_check(w->spec.fstype, err) < 0) ||
+	    check_subpath(job_word(j, "subpath"), err) < 0)
 		return err_wrap(err, "create '%s'", j->name);
 	return 0;
 }

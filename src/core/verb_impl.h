@@ -50,6 +50,9 @@ int remove_at_service(struct job *j, struct volume *v, struct err *err);
 
 int make_snapshot(struct job *j, struct store_batch *b, struct err *err);
 int show_snapshot(struct job *j, struct err *err);
+/* -EINVAL unless it is an absolute path in the volume, without ".."; none is
+ * fine too. */
+int check_subpath(const char *subpath, struct err *err);
 void verb_snapshot_failed(struct job *j);
 /* The snapshots' part of create_recover(). */
 void snapshot_recover(struct service *s, const struct snapshot *sn);

@@ -349,6 +349,11 @@ static int check_local(const struct job *j, const struct volume *v,
 	    fs_options_check(fstype ? fstype : now ? now : "ext4", options,
 			     err) < 0)
 		return -err->num;
+	return check_subpath(subpath, err);
+}
+
+int check_subpath(const char *subpath, struct err *err)
+{
 	if (!subpath || !*subpath)
 		return 0;
 	if (subpath[0] != '/' || strlen(subpath) > SUBPATH_MAX)

@@ -140,6 +140,7 @@ act_restore() { act "$tree/$service/db/snapshots/first/restore" 1; }
 refuse_restore() { refuse restore; }
 
 prepare_import() {
+	within 20 has_json "$tree/$service/.status" .counts.volumes 1
 	imported=$(ls "$tree/$service/.by-id" | head -n 1)
 }
 act_import() { act "$tree/$service/.import/$imported" name=taken; }

@@ -40,7 +40,7 @@ scenario() {
 	step unprotect-moved "$l/moved/protect" 0
 	step rmdir-moved --rmdir "$l/moved"
 }
-crash_at 'job.before-*' 'job.after-*' 'job.create.*' 'job.attach.*' \
+crash_at 'job.before-*' 'job.after-*' 'job.result-*' 'job.create.*' 'job.attach.*' \
 	'job.detach.*' 'job.mount.*' 'job.unmount.*' 'job.set.*' \
 	'job.rename.*' 'job.remove.*' 'host.bind.*' 'host.grow.*' \
 	'host.loop.*' 'host.mkfs.*' 'host.mount.*' 'host.umount.*' \

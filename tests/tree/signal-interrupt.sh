@@ -6,11 +6,10 @@
 sim_config 'pending: 3s'
 start
 within 10 has_json "$tree/cloud/.status" .state ok
-# Else what runs in the background ignores SIGINT.
-set -m
+# What runs in the background may have to ignore SIGINT.
 for signal in INT TERM KILL; do
 	v=v$signal
-	wr "$tree/cloud/.create/$v" size=1G >wr.out 2>&1 &
+	env --default-signal=INT,TERM wr "$tree/cloud/.create/$v" size=1G >wr.out 2>&1 &
 	writer=$!
 	within 5 test -d "$tree/cloud/$v"
 	sleep 0.3
