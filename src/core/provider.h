@@ -39,6 +39,7 @@ struct session {
 	const char *state_dir;   /* a directory of its own for files it keeps */
 	const char *run_dir;     /* likewise, empty after each boot */
 	const char *host_id;     /* this machine's stable id (machine-id) */
+	uint64_t requests_per_s; /* budget for its requests; 0 = its own */
 };
 
 /* Where list() and friends put what they found. The facts are copied; they

@@ -153,6 +153,7 @@ int service_open(struct service *s, struct err *err)
 	if (r == 0) {
 		ss->service = s->name;
 		ss->host_id = e->host_id;
+		ss->requests_per_s = s->config->core.requests_per_s;
 		ss->state_dir = own_dir(e->o.state_dir, "services", s->name,
 					err);
 		ss->run_dir = own_dir(e->o.run_dir, "services", s->name, err);

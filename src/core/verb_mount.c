@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
@@ -460,8 +461,12 @@ static int add_user(struct job *j, const struct volume *v, struct err *err)
 
 	if (v->local->mount_read_only && !u.read_only)
 		return err_set(err, EBUSY, "mount '%s': it is mounted "
-			       "read-only for others: ls %s/users", v->name,
+			       "read-only for others: cat %s/users", v->name,
 			       v->name);
+	if (!v->local->mount_read_only && u.read_only)
+		return err_set(err, EBUSY, "mount '%s': it is mounted "
+			       "read-write for others, so 'ro' cannot be kept: "
+			       "cat %s/users", v->name, v->name);
 	if (v->local->n_users >= USERS_MAX)
 		return err_set(err, EAGAIN, "mount '%s': it has %d users",
 			       v->name, USERS_MAX);
@@ -643,6 +648,8 @@ static int unmount_both(struct job *j, const struct call *c, struct volume *v,
 	FAULT_POINT("job.unmount.private");
 	if (r < 0)
 		mount_rebind(j->svc, v, NULL);
+	else
+		rmdir(dir);   /* an empty directory left behind harms nobody */
 	return r;
 }
 
