@@ -188,6 +188,7 @@ static void config_request_fill(const struct arguments *a,
 		.file = a->config, .state_dir = a->state, .environ = environ,
 		.flags = a->flags, .n_flags = a->n_flags,
 		.driver_options = driver_options,
+		.driver_nearest = provider_nearest,
 	};
 }
 

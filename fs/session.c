@@ -51,6 +51,7 @@ struct tree_session {
 	struct fuse_session *fuse;
 	int fd;
 	bool mounted;
+	uint64_t mount_id;                       /* 0: not known */
 	atomic_bool stopping, initialized;
 	uint64_t init_unique;
 	bool init_extended, init_no_export;
@@ -345,6 +346,19 @@ int session_start(struct tree_session *s, struct err *err)
 
 /* ---- mount ---- */
 
+/* Of what lies on top at @path, without asking its file system; 0: an old
+ * kernel does not tell. */
+static uint64_t mount_id_at(const char *path)
+{
+	struct statx st;
+
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT |
+		  AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 ||
+	    !(st.stx_mask & STATX_MNT_ID))
+		return 0;
+	return st.stx_mnt_id;
+}
+
 static int tree_mount(struct tree_session *s, const char *options,
 		      struct err *err)
 {
@@ -361,6 +375,7 @@ static int tree_mount(struct tree_session *s, const char *options,
 	if (mount("volfs", at, "fuse.volfs", flags, data) < 0)
 		return err_errno(err, errno, "mount the tree at '%s'", at);
 	s->mounted = true;
+	s->mount_id = mount_id_at(at);
 	/* So that a container with rslave sees data mounted later. */
 	if (mount(NULL, at, NULL, MS_SHARED, NULL) < 0)
 		return err_errno(err, errno, "make the mount at '%s' shared",
@@ -430,19 +445,29 @@ static void readers_stop(struct tree_session *s)
 	}
 }
 
+static void tree_unmount(struct tree_session *s)
+{
+	const char *at = s->fs->mount_point;
+
+	if (s->mount_id && mount_id_at(at) != s->mount_id) {
+		log_debug("the tree is no longer what is mounted at '%s'", at);
+		return;
+	}
+	/* Lazily: whoever has a file open gets an error from the closed
+	 * connection and does not hang. What is mounted below stays mounted at
+	 * its private place. */
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
+	    errno != EINVAL && errno != ENOENT)
+		log_warn("unmount the tree at '%s': %s", at, strerror(errno));
+}
+
 void session_stop(struct tree_session *s)
 {
 	if (!s)
 		return;
 	atomic_store(&s->stopping, true);
-	/* Lazily: whoever has a file open gets an error from the closed
-	 * connection and does not hang. What is mounted below stays mounted at
-	 * its private place. */
-	if (s->mounted && umount2(s->fs->mount_point,
-				  MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
-	    errno != EINVAL && errno != ENOENT)
-		log_warn("unmount the tree at '%s': %s", s->fs->mount_point,
-			 strerror(errno));
+	if (s->mounted)
+		tree_unmount(s);
 	readers_stop(s);
 }
 

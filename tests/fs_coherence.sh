@@ -70,6 +70,17 @@ ok mv "$tree/full/v3" "$tree/full/w3"
 is "names after a rename" "new v1 w3" "$(echo $(ls "$tree/full"))"
 is "a link after a rename" ../w3 "$(readlink "$tree/full/.by-id/vol-3")"
 
+# a name that goes and comes back behind the tree's back, while it is cached
+for i in 1 2; do
+	tell add 1 twin
+	twin=${said#ok }
+	is "state of a new one by an old name" available "$(cat "$tree/full/twin/state")"
+	fails_with OK "$tree/full/twin/attach" 1
+	fails_with OK "$tree/full/twin/detach" 1
+	tell remove 1 "$twin"
+done
+ok gone "$tree/full/twin"
+
 # ---- names under .create: every one is there, and none kept for ever ----
 for i in $(seq 20000); do [ -e "$tree/full/.create/n$i" ] || fail "no n$i"; done
 tell names

@@ -1,4 +1,7 @@
 # Tests. Each kind has its own list; add a line for a new kind.
+# Scripts have a rule by their suffix, so that a list which is not in TESTS can
+# be run as well: make check-TESTS TESTS=...
+TEST_EXTENSIONS = .sh
 include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/volctl/local.mk

@@ -152,6 +152,9 @@ struct config_request {
 	/* The option table of a compiled-in driver by its name, NULL if there
 	 * is none. */
 	const struct opt_spec *(*driver_options)(const char *driver);
+	/* The compiled-in driver whose name is near, for "did you mean"; may
+	 * be NULL. */
+	const char *(*driver_nearest)(const char *word);
 };
 
 /**

@@ -481,6 +481,7 @@ static int resolve_driver(struct loader *l, struct draft *d, struct err *err)
 	struct service_config *s = d->to;
 	const struct opt_spec *spec;
 	struct err why = ERR_INIT;
+	const char *near;
 	int r;
 
 	s->driver_table = conf_driver_table(l, s->driver, &s->driver_built);
@@ -497,14 +498,18 @@ static int resolve_driver(struct loader *l, struct draft *d, struct err *err)
 	}
 	if (!*s->driver)
 		return 0;   /* said where the service was found */
+	near = l->req->driver_nearest ? l->req->driver_nearest(s->driver)
+				      : NULL;
 	if (s->driver_table)
 		err_set(&why, ENOTSUP,
 			"%s: service '%s': driver '%s' is not built into this volfs yet",
 			s->source, s->name, s->driver);
 	else
 		err_set(&why, EINVAL,
-			"%s: service '%s': there is no driver '%.80s' (see volfsd --drivers)",
-			s->source, s->name, s->driver);
+			"%s: service '%s': there is no driver '%.80s'%s%s%s (see volfsd --drivers)",
+			s->source, s->name, s->driver,
+			near ? ": did you mean '" : "", near ? near : "",
+			near ? "'?" : "");
 	conf_service_error(l->config, s, why.text);
 	return 0;
 }

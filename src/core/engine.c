@@ -164,6 +164,7 @@ static int copy_options(struct engine *e, const struct engine_options *o,
 	e->o.run_dir = strdup(o->run_dir);
 	e->o.mount_point = strdup(o->mount_point);
 	e->o.config.driver_options = driver_options;
+	e->o.config.driver_nearest = provider_nearest;
 	e->o.config.state_dir = e->o.state_dir;
 	if (e->o.state_dir && e->o.run_dir && e->o.mount_point)
 		return 0;

@@ -177,6 +177,7 @@ struct job {
 	struct volume *placeholder;
 	struct snapshot *placeholder_snapshot;
 	struct volume *hidden_volume;    /* what an early rmdir took away */
+	struct snapshot *hidden_snapshot;
 	struct freeze *freeze;
 	char *freeze_path;               /* where its volume is mounted */
 	bool attached_now;               /* this job attached the volume */

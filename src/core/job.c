@@ -58,6 +58,7 @@ void job_unref(struct job *j)
 	volume_unref(j->placeholder);
 	volume_unref(j->hidden_volume);
 	snapshot_unref(j->placeholder_snapshot);
+	snapshot_unref(j->hidden_snapshot);
 	free(j->text);
 	free(j->name);
 	free(j);
@@ -394,6 +395,8 @@ static void show_result(struct job *j, int r)
 		verb_snapshot_failed(j);
 	if (r < 0 && j->verb == &verb_remove)
 		verb_remove_failed(j);
+	if (r < 0 && j->verb == &verb_snapshot_remove)
+		verb_snapshot_remove_failed(j);
 	if (r < 0 && j->verb == &verb_rename && (j->early || j->resumed))
 		verb_rename_failed(j);
 }
@@ -482,13 +485,17 @@ static void run_job(void *arg)
 	finish_job(j, r, &err);
 }
 
-/* May @j start? One job a volume; a job without one goes at once. */
+/* May @j start? One job a volume, and so many a user who is not root. */
 static bool may_start(const struct service *s, const struct job *j)
 {
-	for (const struct job *r = s->running; r; r = r->next)
+	uint64_t most = s->config->core.parallel_per_user, mine = 0;
+
+	for (const struct job *r = s->running; r; r = r->next) {
 		if (j->serial && r->serial == j->serial)
 			return false;
-	return true;
+		mine += r->uid == j->uid;
+	}
+	return !most || !j->uid || mine < most;
 }
 
 static void start_job(struct engine *e, struct service *s, struct job *j)

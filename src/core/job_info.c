@@ -147,8 +147,17 @@ static int parse_again(struct job *j, struct err *err)
 /* Of an early rmdir: its volume stays out of the tree. */
 static void hide_again(struct job *j)
 {
-	struct volume *v = service_volume(j->svc, j->serial);
+	struct volume *v;
 
+	if (j->verb == &verb_snapshot_remove) {
+		j->hidden_snapshot = service_snapshot(j->svc, j->snapshot);
+		if (j->hidden_snapshot) {
+			tombstone_hold(j->svc, j->hidden_snapshot->f.id);
+			service_drop_snapshot(j->svc, j->snapshot);
+		}
+		return;
+	}
+	v = service_volume(j->svc, j->serial);
 	if (!v)
 		return;
 	j->hidden_volume = volume_ref(v);

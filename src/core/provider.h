@@ -215,5 +215,7 @@ struct provider {
 /* registry.c: every compiled-in driver, one line each; NULL-terminated. */
 extern const struct provider *const providers[];
 const struct provider *provider_find(const char *name);
+/* The one whose name is near @word, or NULL. */
+const char *provider_nearest(const char *word);
 
 #endif

@@ -703,9 +703,11 @@ static void note_result(struct service *s, const struct err *err,
 	s->next_refresh_ms = refresh_ms ? clock_ms() + refresh_ms : INT64_MAX;
 	if (s->failures && refresh_ms) {
 		int64_t back = 1000LL << (s->failures < 9 ? s->failures : 9);
+		int64_t most = (int64_t)refresh_ms * 5;
 
-		back = back < BACKOFF_MAX_MS ? back : BACKOFF_MAX_MS;
-		s->next_refresh_ms = clock_ms() + back;
+		most = most < 5000 ? 5000 : most;
+		most = most < BACKOFF_MAX_MS ? most : BACKOFF_MAX_MS;
+		s->next_refresh_ms = clock_ms() + (back < most ? back : most);
 	}
 	snprintf(text, sizeof(text), "%" PRId64, s->observed_at_s);
 	pthread_cond_broadcast(&s->refreshed);

@@ -170,6 +170,35 @@ static void roll_back(struct job *j, struct attached *a, struct volume *v)
 		      NULL);
 }
 
+static bool is_here(const struct volume *v)
+{
+	for (uint32_t i = 0; i < v->f.n_attachments; i++)
+		if (v->f.attachments[i].here)
+			return true;
+	return false;
+}
+
+/* A failure that is no refusal: the service may have attached it all the same.
+ * That is taken back, and the service says how it is now. */
+static void take_back(struct job *j, const struct volume *v, int num)
+{
+	struct call c = { .deadline_ms = clock_ms() + 10000, .token = "",
+			  .job = "" };
+	const struct provider *p = j->svc->provider;
+	struct err err = ERR_INIT;
+
+	if (is_here(v) || (num != EIO && num != ETIMEDOUT && num != EPROTO &&
+			   num != EHOSTUNREACH && num != ECANCELED))
+		return;
+	service_enter(j->svc);
+	if (p->detach(j->svc->session, &c, &v->f, false, &err) < 0)
+		log_info("attach '%s/%s' failed; taking it back: %s",
+			 j->svc->name, v->name, err.text);
+	service_leave(j->svc);
+	if (p->get)
+		refresh_one(j->svc, &c, j->serial, &err);
+}
+
 static int attach_at_service(struct job *j, const struct call *c,
 			     struct volume *v, struct attached *a,
 			     struct err *err)
@@ -194,7 +223,10 @@ static int attach_at_service(struct job *j, const struct call *c,
 	if (r < 0) {
 		volume_update(j->svc, j->serial,
 			      &(struct volume_update){ .facts = &v->f }, NULL);
-		return err->num ? -err->num : err_oom(err);
+		r = err->num ? -err->num : err_oom(err);
+		if (!(j->engine->stopping && r == -ECANCELED))
+			take_back(j, v, -r);
+		return r;
 	}
 	return volume_update(j->svc, j->serial,
 			     &(struct volume_update){

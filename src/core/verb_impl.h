@@ -54,6 +54,10 @@ int show_snapshot(struct job *j, struct err *err);
  * fine too. */
 int check_subpath(const char *subpath, struct err *err);
 void verb_snapshot_failed(struct job *j);
+/* An rmdir of a snapshot that is answered before the verdict: out of the tree;
+ * and back as a new appearance, should it fail. */
+void snapshot_hide(struct job *j);
+void verb_snapshot_remove_failed(struct job *j);
 /* The snapshots' part of create_recover(). */
 void snapshot_recover(struct service *s, const struct snapshot *sn);
 /* An rmdir that was answered and then failed or never began. */

@@ -712,13 +712,14 @@ static int run_unmount(struct job *j, struct err *err)
 	bool force = line_has(&j->line, "force");
 	bool lazy = line_has(&j->line, "lazy");
 	struct with_user u = { user_of(j), false, force || lazy };
-	struct volume *v = job_volume(j, err);
+	struct volume *v = service_volume(j->svc, j->serial);
 	bool detach;
 	struct call c;
 	int r;
 
+	/* Removed while this waited: then nothing of it is mounted. */
 	if (!v)
-		return -err->num;
+		return 0;
 	job_call(j, &c);
 	detach = v->local && v->local->attached_by_mount && !lazy &&
 		 !line_has(&j->line, "keep");

@@ -417,6 +417,10 @@ void job_answer_early(struct job *j)
 		run_rename_now(j, NULL);
 		return;
 	}
+	if (j->verb == &verb_snapshot_remove) {
+		snapshot_hide(j);
+		return;
+	}
 	if (j->verb != &verb_remove || j->line.async)
 		return;
 	v = service_volume(j->svc, j->serial);

@@ -541,6 +541,9 @@ static int check_all(struct job *j, const struct volume *v, struct err *err)
 	struct tags *t;
 	int r;
 
+	if (v->local && v->local->gone)
+		return err_set(err, ESTALE, "it is lost, the service no longer "
+			       "has it");
 	for (size_t i = 0; i < j->line.n; i++) {
 		const struct setting *s =
 			setting_find(j->line.words[i].spec->key);

@@ -245,12 +245,63 @@ static int check_snapshot_remove(struct job *j, struct err *err)
 	return r;
 }
 
+void snapshot_hide(struct job *j)
+{
+	struct snapshot *sn = service_snapshot(j->svc, j->snapshot);
+	struct store_batch *b;
+
+	if (!sn)
+		return;
+	j->hidden_snapshot = sn;
+	pthread_mutex_lock(&j->engine->jobs_lock);
+	j->hidden = true;
+	b = store_batch_new();
+	job_row(b, j);
+	pthread_mutex_unlock(&j->engine->jobs_lock);
+	store_commit(j->engine->store, b, NULL);
+	tombstone_hold(j->svc, sn->f.id);
+	service_drop_snapshot(j->svc, sn->serial);
+	publish_snapshot(j->svc, sn, CHANGE_SNAPSHOT_GONE);
+}
+
+void verb_snapshot_remove_failed(struct job *j)
+{
+	struct snapshot *old = j->hidden_snapshot, *sn;
+	struct err err = ERR_INIT;
+	struct store_batch *b;
+	char key[32];
+
+	if (!old)
+		return;
+	tombstone_drop(j->svc, old->f.id);
+	sn = snapshot_make(j->svc, &old->f, old->volume_serial, old->name,
+			   &err);
+	if (!sn)
+		return;
+	sn->protect = old->protect;
+	sn->fault = calloc(1, sizeof(*sn->fault));
+	if (sn->fault) {
+		sn->fault->at_s = clock_unix_s();
+		sn->fault->job = j->id;
+		sn->fault->verb = strdup(j->verb->name);
+		sn->fault->err = j->err;
+	}
+	b = store_batch_new();
+	volume_key(j->svc, old->serial, key, sizeof(key));
+	store_batch_delete(b, "snapshot", key);
+	store_commit(j->engine->store, b, &err);
+	snapshot_add(j->svc, sn, &err);
+	snapshot_unref(sn);
+}
+
 static int run_snapshot_remove(struct job *j, struct err *err)
 {
 	struct snapshot *sn = service_snapshot(j->svc, j->snapshot);
 	struct call c;
 	int r;
 
+	if (!sn && j->hidden_snapshot)
+		sn = snapshot_ref(j->hidden_snapshot);
 	if (!sn)
 		return 0;
 	job_call(j, &c);
@@ -264,6 +315,7 @@ static int run_snapshot_remove(struct job *j, struct err *err)
 	if (r == -ENOENT)
 		r = 0;
 	if (r == 0) {
+		tombstone_drop(j->svc, sn->f.id);
 		if (sn->f.id)
 			tombstone_add(j->svc, sn->f.id);
 		snapshot_forget(j->svc, sn);
@@ -379,8 +431,17 @@ static int snapshot_before(struct job *j, const struct call *c,
 	job_step(j, "snapshot-before");
 	r = PROVIDER_CALL(j, &before, j->svc->provider->snapshot(
 		j->svc->session, &before, &v->f, name, &sink, err), err);
+	if (r == -EEXIST) {
+		/* Another restore's of the same second; ours is found by its
+		 * token. */
+		snprintf(name + strlen(name), sizeof(name) - strlen(name),
+			 "-%" PRIu64, j->id);
+		r = PROVIDER_CALL(j, &before, j->svc->provider->snapshot(
+			j->svc->session, &before, &v->f, name, &sink, err),
+			err);
+	}
 	take_done(&t);
-	return r < 0 && r != -EEXIST ? r : 0;
+	return r < 0 ? r : 0;
 }
 
 static void local_restored(struct volume_local *l, void *arg)

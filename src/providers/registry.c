@@ -3,6 +3,8 @@
 
 #include <strings.h>
 
+#include "base/parse.h"
+
 extern const struct provider provider_local;
 extern const struct provider provider_sim;
 
@@ -11,6 +13,15 @@ const struct provider *const providers[] = {
 	&provider_sim,
 	NULL
 };
+
+const char *provider_nearest(const char *word)
+{
+	const char *names[sizeof(providers) / sizeof(*providers)] = { NULL };
+
+	for (size_t i = 0; providers[i]; i++)
+		names[i] = providers[i]->name;
+	return nearest_word(word, names);
+}
 
 const struct provider *provider_find(const char *name)
 {

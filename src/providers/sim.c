@@ -125,6 +125,7 @@ static int connect_to(struct sim_session *s, const char *socket_path,
 		.unix_path = socket_path,
 		.timeout_ms = s->timeout_ms,
 		.backoff_ms = BACKOFF_MS,
+		.budget_per_s = s->base.requests_per_s,
 		.codes = sim_codes,
 		.parse_fault = sim_parse_fault,
 	};

@@ -114,11 +114,11 @@ refuse_tags() { refuse tags; }
 
 prepare_rename() { made; }
 act_rename() { act --rename "$tree/$service/db" "$tree/$service/moved"; }
-refuse_rename() { refuse modify; }
+refuse_rename() { refuse rename; }
 
 prepare_rename_early() { made; }
 act_rename_early() { act --rename "$tree/$service/db" "$tree/$service/moved"; }
-refuse_rename_early() { refuse modify; }
+refuse_rename_early() { refuse rename; }
 
 prepare_snapshot() { mounted; }
 act_snapshot() {
@@ -144,7 +144,7 @@ prepare_import() {
 	imported=$(ls "$tree/$service/.by-id" | head -n 1)
 }
 act_import() { act "$tree/$service/.import/$imported" name=taken; }
-refuse_import() { refuse tags; refuse modify; }
+refuse_import() { refuse tags; refuse rename; }
 
 prepare_remove() { unprotected; }
 act_remove() { act "$tree/$service/.remove/db" 1; }
