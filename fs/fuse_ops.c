@@ -289,7 +289,9 @@ static void tree_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	if (r == 0) {
 		whole = off == 0 && text.len <= size;
 		r = opens_keep(fs->opens, fi->fh, ino, buf_str(&text),
-			       text.len, !whole);
+			       text.len, whole ? OPENS_IF_ROOM :
+			       fuse_req_ctx(req)->uid ? OPENS_MUST
+						      : OPENS_MUST_ROOT);
 	}
 	if (r < 0)
 		fuse_reply_err(req, -r);

@@ -13,9 +13,12 @@
 #include "base/auto.h"
 
 /* All kept texts together, bytes. Over the first, only those are kept that a
- * reader has seen a part of; over the second, he gets an error. */
-#define KEPT_SOFT ((size_t)8 << 20)
-#define KEPT_HARD ((size_t)64 << 20)
+ * reader has seen a part of; over the others, he gets an error. */
+static const size_t kept_max[] = {
+	[OPENS_IF_ROOM] = (size_t)8 << 20,
+	[OPENS_MUST] = (size_t)48 << 20,
+	[OPENS_MUST_ROOT] = (size_t)64 << 20,
+};
 
 struct open_file {
 	uint64_t fh, ino;
@@ -201,7 +204,7 @@ void opens_begin_read(struct opens *o, uint64_t fh)
 }
 
 int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, const char *text,
-	       size_t len, bool must)
+	       size_t len, enum opens_must must)
 {
 	struct open_file *f;
 
@@ -211,7 +214,7 @@ int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, const char *text,
 		return -ENOMEM;
 	text_drop(o, f);
 	f->len = len;
-	if (o->kept + len > (must ? KEPT_HARD : KEPT_SOFT)) {
+	if (o->kept + len > kept_max[must]) {
 		f->at_end = !must;
 		return must ? -ENFILE : 0;
 	}

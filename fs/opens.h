@@ -31,9 +31,10 @@ int opens_read(struct opens *o, uint64_t fh, uint64_t offset, size_t size,
 void opens_begin_read(struct opens *o, uint64_t fh);
 
 /* Keeps a text (a copy). -ENFILE: too much is kept already, and this one
- * cannot do without (@must). */
+ * cannot do without. What others keep open never takes all room from root. */
+enum opens_must { OPENS_IF_ROOM, OPENS_MUST, OPENS_MUST_ROOT };
 int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, const char *text,
-	       size_t len, bool must);
+	       size_t len, enum opens_must must);
 
 /* For the events: how far an open has read. */
 void opens_set_end(struct opens *o, uint64_t fh, uint64_t end);

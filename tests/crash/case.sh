@@ -73,6 +73,8 @@ over_or_dead() { ended "$pid" || job_is_over "$1"; }
 # its id, else it writes the line again.
 act() {
 	local last job
+	# Answered early, if the machine is busy.
+	case $1 in --*) early=1 ;; esac
 	last=$(newest_job)
 	result=$(wr "$@" 2>&1)
 	within 20 at_rest

@@ -25,7 +25,6 @@ configure() {
 		END
 		return ;;
 	*_early)
-		early=1
 		options=('answerWithin: 20ms' 'latency: 60ms') ;;
 	import) options=('volumes: 1' 'volumeSize: 64M') ;;
 	esac
@@ -162,6 +161,12 @@ act_local_from_snapshot() { act_from_snapshot; }
 
 prepare_local_from_volume() { snapped; }
 act_local_from_volume() { act_from_volume; }
+
+prepare_local_attach() { made; }
+act_local_attach() { act_attach; }
+
+prepare_local_detach() { prepare_detach; }
+act_local_detach() { act_detach; }
 
 prepare_local_mount() { made; }
 act_local_mount() { act_mount; }

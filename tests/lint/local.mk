@@ -1,7 +1,6 @@
 # What a grep can hold up: rules of the sources, checked with every build.
 LINT_TESTS = \
 	tests/lint/banned.sh \
-	tests/lint/crash-points.sh \
 	tests/lint/files.sh \
 	tests/lint/layers.sh \
 	tests/lint/paths.sh \

@@ -83,9 +83,6 @@ TREE_ALONE_TESTS = \
 
 # kill -9 at every step; with --enable-fault-points.
 CRASH_TESTS = \
-	tests/tree/crash-local-snapshots.sh \
-	tests/tree/crash-local-volumes.sh \
-	tests/tree/crash-sim.sh \
 	tests/tree/crash-freeze.sh
 
 EXTRA_DIST += $(TREE_SIM_TESTS) $(TREE_TESTS) $(TREE_ALONE_TESTS) \
