@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes: one write is one whole line, and its errno is the result. */
 #include "fs/fuse_reply.h"
+#include "fs/opens.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ void tree_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 {
 	struct pending_answer how = { .kind = PENDING_WRITE, .written = size };
 	struct request r = { .text = buf, .len = size };
+	AUTO(auto_buf) struct buf all = BUF_INIT(LINE_MAX_BYTES);
 	OBJECT_SCOPE(o);
 	int err = node_resolve(request_fs(req), ino, &o);
 
@@ -45,15 +47,24 @@ void tree_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	/* stdio cuts there, and half a line must never run. */
 	if (err == 0 && size >= LINE_MAX_BYTES)
 		err = -E2BIG;
-	if (err == 0 && off != 0)
-		err = -EINVAL;
 	if (err == 0)
 		err = write_target(&o, &r);
+	/* bash writes line by line: a value of several lines is what this open
+	 * has written so far. Everything else is one line, whole. */
+	if (err == 0 && r.setting && r.setting->type == OPT_MAP) {
+		err = opens_write(request_fs(req)->opens, fi->fh, ino,
+				  (uint64_t)off, buf, size,
+				  LINE_MAX_BYTES - 1, &all);
+		r.text = buf_str(&all);
+		r.len = all.len;
+	} else if (err == 0 && off != 0) {
+		err = -EINVAL;
+	}
 	if (err < 0) {
 		fuse_reply_err(req, -err);
 		return;
 	}
-	if (r.len && buf[r.len - 1] == '\n')
+	if (r.len && r.text[r.len - 1] == '\n')
 		r.len--;
 	request_fill(req, &r);
 	pending_submit(req, &r, &how);

@@ -24,6 +24,8 @@ struct open_file {
 	uint64_t fh, ino;
 	char *text;
 	size_t len;
+	char *written;               /* see opens_write() */
+	size_t n_written;
 	bool has_text, at_end;       /* at_end: all was read, nothing kept */
 	bool watched, changed;
 	uint64_t kh;                 /* of a waiting poller, 0 = none */
@@ -137,6 +139,7 @@ static void file_free(struct opens *o, struct open_file *f)
 	file_unwatch(o, f);
 	text_drop(o, f);
 	HASH_DELETE(hh, o->files, f);
+	free(f->written);
 	free(f);
 }
 
@@ -282,4 +285,27 @@ void opens_changed(struct opens *o, uint64_t ino,
 		if (f->kh)
 			wake(arg, f->kh);
 	}
+}
+
+int opens_write(struct opens *o, uint64_t fh, uint64_t ino, uint64_t offset,
+		const char *piece, size_t len, size_t most, struct buf *all)
+{
+	struct open_file *f;
+	char *more;
+
+	LOCK_SCOPE(&o->lock);
+	f = file_find(o, fh);
+	if (offset && (!f || offset != f->n_written))
+		return -EINVAL;
+	if (len > most || offset > most - len)
+		return -E2BIG;
+	f = file_get(o, fh, ino);
+	more = f ? realloc(f->written, offset + len + 1) : NULL;
+	if (!more)
+		return -ENOMEM;
+	memcpy(more + offset, piece, len);
+	f->written = more;
+	f->n_written = offset + len;
+	buf_append(all, more, f->n_written);
+	return buf_failed(all) ? -ENOMEM : 0;
 }

@@ -36,6 +36,12 @@ enum opens_must { OPENS_IF_ROOM, OPENS_MUST, OPENS_MUST_ROOT };
 int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, const char *text,
 	       size_t len, enum opens_must must);
 
+/* A piece written at @offset, for a value of several lines: appends to @all
+ * what this open has written so far, this piece included. -EINVAL: it does not
+ * follow the last piece; -E2BIG: over @most bytes in all. */
+int opens_write(struct opens *o, uint64_t fh, uint64_t ino, uint64_t offset,
+		const char *piece, size_t len, size_t most, struct buf *all);
+
 /* For the events: how far an open has read. */
 void opens_set_end(struct opens *o, uint64_t fh, uint64_t end);
 uint64_t opens_end(struct opens *o, uint64_t fh);

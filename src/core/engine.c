@@ -475,6 +475,30 @@ static void reload_service(struct engine *e, const struct service_config *c)
 	service_unref(s);
 }
 
+/* Do the two say the same, from the same places? */
+static bool config_is_same(const struct config *a, const struct config *b)
+{
+	AUTO(auto_buf) struct buf x = BUF_INIT(16 * 1024 * 1024);
+	AUTO(auto_buf) struct buf y = BUF_INIT(16 * 1024 * 1024);
+
+	config_show(a, &x);
+	config_show(b, &y);
+	if (buf_failed(&x) || buf_failed(&y) || a->n != b->n ||
+	    a->n_problems != b->n_problems ||
+	    strcmp(buf_str(&x), buf_str(&y)) != 0)
+		return false;
+	/* Secrets are not shown. */
+	for (size_t i = 0; i < a->n; i++)
+		if (!config_service_equal(&a->services[i], &b->services[i]) ||
+		    a->services[i].core.owner_uid !=
+			    b->services[i].core.owner_uid ||
+		    a->services[i].core.group_gid !=
+			    b->services[i].core.group_gid)
+			return false;
+	return a->core.owner_uid == b->core.owner_uid &&
+	       a->core.group_gid == b->core.group_gid;
+}
+
 int engine_reload(struct engine *e, struct err *err)
 {
 	struct config *c = config_load(&e->o.config, err), *old;
@@ -485,6 +509,11 @@ int engine_reload(struct engine *e, struct err *err)
 	if (!c)
 		return err_wrap(err, "reload: the configuration in force "
 				"stays");
+	if (config_is_same(e->config, c)) {
+		config_free(c);
+		log_info("configuration read again: nothing has changed");
+		return 0;
+	}
 	olds = realloc(e->old_configs, (e->n_old_configs + 1) * sizeof(*olds));
 	if (!olds) {
 		config_free(c);
