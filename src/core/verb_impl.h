@@ -63,6 +63,11 @@ void snapshot_recover(struct service *s, const struct snapshot *sn);
 /* An rmdir that was answered and then failed or never began. */
 void verb_remove_failed(struct job *j);
 
+/* Forgets the mount and its users; for volume_update(), @arg unused. */
+void local_unmounted(struct volume_local *l, void *arg);
+/* Measures one mounted volume. */
+void usage_of(struct service *s, uint64_t serial, const struct call *c);
+
 /* -EBUSY when mounted, attached or in use elsewhere; @what names the verb. */
 int check_unused(const struct job *j, const struct volume *v,
 		 struct err *err);

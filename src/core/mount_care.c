@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What becomes of mounts without anybody asking: at a start they are bound
+ * again, later they are measured, and what a lazy unmount left is detached.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/engine_impl.h"
+#include "core/host/device.h"
+#include "core/host/filesystem.h"
+#include "core/host/mount.h"
+#include "core/verb_impl.h"
+
+/* ---- at a start ---- */
+
+static void local_not_here(struct volume_local *l, void *arg)
+{
+	const bool *device = arg;
+
+	local_unmounted(l, NULL);
+	if (*device)
+		return;
+	l->attached = l->attached_by_mount = false;
+	free(l->device);
+	l->device = NULL;
+	free(l->attach_json);
+	l->attach_json = NULL;
+	l->device_devno = 0;
+}
+
+/* Is the device of an attached volume still there? */
+static bool device_is_here(struct volume *v)
+{
+	struct call c = { .deadline_ms = clock_ms() + 10000, .token = "",
+			  .job = "" };
+	struct attach_result a = { 0 };
+	struct err err = ERR_INIT;
+	struct device dev;
+	bool here = true;
+
+	if (!v->local->attach_json ||
+	    attach_decode(v->local->attach_json, &a, &err) < 0)
+		return false;
+	if (a.kind == KIND_BLOCK)
+		here = device_find(&c, &a.device, &dev, &err) != -ENODEV;
+	attach_done(&a);
+	return here;
+}
+
+/* An unmount or a detach that was interrupted ends from wherever it was, and
+ * needs to know how it began. */
+static bool is_being_ended(struct service *s, const struct volume *v)
+{
+	struct engine *e = s->engine;
+
+	LOCK_SCOPE(&e->jobs_lock);
+	for (size_t i = 0; i < e->n_jobs; i++)
+		if (e->jobs[i]->svc == s && e->jobs[i]->state < JOB_DONE &&
+		    e->jobs[i]->serial == v->node->serial &&
+		    (e->jobs[i]->verb == &verb_unmount ||
+		     e->jobs[i]->verb == &verb_detach))
+			return true;
+	return false;
+}
+
+static void recover_volume(struct service *s, struct volume *v,
+			   const struct mount_table *t)
+{
+	struct err err = ERR_INIT;
+	char dir[512];
+	bool device;
+
+	private_dir(s, v->node->serial, dir, sizeof(dir));
+	if (v->local->mounted && mount_table_find(t, dir)) {
+		if (mount_rebind(s, v, &err) < 0)
+			log_error("'%s/%s' is still mounted at %s, but not at "
+				  "its data/: %s", s->name, v->name, dir,
+				  err.text);
+		return;
+	}
+	if ((!v->local->mounted && !v->local->attached) ||
+	    is_being_ended(s, v))
+		return;
+	device = device_is_here(v);
+	if (device && !v->local->mounted)
+		return;
+	volume_update(s, v->node->serial,
+		      &(struct volume_update){ .local = local_not_here,
+					       .arg = &device, .store = true,
+					       .event = "rebooted" }, &err);
+}
+
+/* After a start: what is still mounted is bound again; what a reboot ended is
+ * no longer shown; `auto` volumes are mounted. */
+void mount_recover(struct service *s)
+{
+	struct mount_table t = { 0 };
+	struct err err = ERR_INIT;
+	struct inventory *inv;
+
+	if (mount_table_read(&t, &err) < 0) {
+		log_error("%s", err.text);
+		return;
+	}
+	inv = service_inventory(s);
+	for (size_t i = 0; i < inv->n_volumes; i++) {
+		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
+		bool is_auto;
+
+		if (!v || !v->local) {
+			volume_unref(v);
+			continue;
+		}
+		is_auto = v->local->auto_mount;
+		recover_volume(s, v, &t);
+		volume_unref(v);
+		v = service_volume(s, inv->by_serial[i]->serial);
+		if (v && is_auto && !volume_is_mounted(v) && s->session)
+			job_internal(s->engine, s, "mount", v->node->serial,
+				     "user=auto", &err);
+		volume_unref(v);
+	}
+	inventory_unref(inv);
+	mount_table_done(&t);
+}
+
+/* ---- usage ---- */
+
+struct measured {
+	struct fs_usage u;
+	const char *scope;
+};
+
+static void local_usage(struct volume_local *l, void *arg)
+{
+	struct measured *m = arg;
+
+	l->usage_known = true;
+	snprintf(l->usage_scope, sizeof(l->usage_scope), "%s", m->scope);
+	l->total_bytes = m->u.total_bytes;
+	l->used_bytes = m->u.used_bytes;
+	l->available_bytes = m->u.available_bytes;
+	l->total_inodes = m->u.total_inodes;
+	l->used_inodes = m->u.used_inodes;
+	l->usage_at_s = clock_unix_s();
+	l->went_read_only = m->u.read_only && !l->mount_read_only;
+}
+
+static void measure(struct service *s, const struct call *c, struct volume *v)
+{
+	const struct volume_local *l = v->local;
+	struct measured m = { .scope = l->device ? "volume" : "share" };
+	struct err err = ERR_INIT;
+	char dir[512];
+
+	private_dir(s, v->node->serial, dir, sizeof(dir));
+	if (fs_usage(c, dir, 5000, &m.u, &err) < 0)
+		return;
+	if (l->usage_known && l->used_bytes == m.u.used_bytes &&
+	    l->total_bytes == m.u.total_bytes &&
+	    l->used_inodes == m.u.used_inodes &&
+	    l->went_read_only == (m.u.read_only && !l->mount_read_only))
+		return;
+	volume_update(s, v->node->serial,
+		      &(struct volume_update){ .local = local_usage,
+					       .arg = &m }, NULL);
+}
+
+void usage_of(struct service *s, uint64_t serial, const struct call *c)
+{
+	struct volume *v = service_volume(s, serial);
+
+	if (v && volume_is_mounted(v))
+		measure(s, c, v);
+	volume_unref(v);
+}
+
+/* What a mount attached and a lazy unmount left to its last user, who may be
+ * in another namespace: detached once nobody has it. */
+static void detach_left(struct service *s, const struct call *c,
+			struct volume *v)
+{
+	struct attach_result a = { 0 };
+	struct err err = ERR_INIT;
+	struct device dev;
+	int r = -EBUSY;
+
+	if (!v->local || !v->local->attached || !v->local->attached_by_mount ||
+	    v->local->mounted || has_unfinished_job(s, v))
+		return;
+	if (v->local->attach_json &&
+	    attach_decode(v->local->attach_json, &a, &err) == 0 &&
+	    a.kind == KIND_BLOCK) {
+		r = device_find(c, &a.device, &dev, &err);
+		if (r == 0)
+			r = device_check_free(c, &dev, &err);
+	}
+	attach_done(&a);
+	if (r == 0 || r == -ENODEV)
+		job_internal(s->engine, s, "detach", v->node->serial, "",
+			     &err);
+}
+
+void usage_measure(struct service *s, const struct call *c)
+{
+	struct inventory *inv = service_inventory(s);
+
+	for (size_t i = 0; i < inv->n_volumes; i++) {
+		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
+
+		if (v && call_check(c, NULL) == 0) {
+			if (volume_is_mounted(v))
+				measure(s, c, v);
+			else
+				detach_left(s, c, v);
+		}
+		volume_unref(v);
+	}
+	inventory_unref(inv);
+}
