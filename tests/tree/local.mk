@@ -75,6 +75,7 @@ TREE_TESTS = \
 	tests/tree/store-read-only.sh \
 	tests/tree/superblock-lost.sh \
 	tests/tree/verb-idempotent.sh \
+	tests/tree/volctl-alone.sh \
 	tests/tree/write-lines.sh \
 	tests/tree/write-programs.sh
 # Measured, so alone.
