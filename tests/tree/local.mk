@@ -55,6 +55,8 @@ TREE_TESTS = \
 	tests/tree/life-btrfs.sh \
 	tests/tree/life-ext4.sh \
 	tests/tree/life-xfs.sh \
+	tests/tree/limits-descriptors.sh \
+	tests/tree/limits-memory.sh \
 	tests/tree/mkfs-halfway.sh \
 	tests/tree/mount-auto.sh \
 	tests/tree/mount-busy.sh \
