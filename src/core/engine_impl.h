@@ -338,6 +338,9 @@ void jobs_free(struct engine *e);
 void *jobs_admission(void *engine);
 void *engine_timer(void *engine);
 int job_row(struct store_batch *b, const struct job *j);
+/* Notes that an early rmdir has taken its object from the tree, before it has:
+ * a restart takes it away as well. */
+void job_store_hidden(struct job *j);
 /* A job of the engine's own (auto mounts): not joined, nobody waits. */
 int job_internal(struct engine *e, struct service *s, const char *verb,
 		 uint64_t serial, const char *text, struct err *err);

@@ -84,6 +84,17 @@ int job_row(struct store_batch *b, const struct job *j)
 	return 0;
 }
 
+void job_store_hidden(struct job *j)
+{
+	struct store_batch *b = store_batch_new();
+
+	pthread_mutex_lock(&j->engine->jobs_lock);
+	j->hidden = true;
+	job_row(b, j);
+	pthread_mutex_unlock(&j->engine->jobs_lock);
+	store_commit(j->engine->store, b, NULL);
+}
+
 static int64_t get_int(struct json_object *o, const char *key)
 {
 	struct json_object *v;

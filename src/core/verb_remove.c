@@ -411,7 +411,6 @@ static int run_rename_now(struct job *j, struct err *err);
 void job_answer_early(struct job *j)
 {
 	struct volume *v;
-	struct store_batch *b;
 
 	if (j->verb == &verb_rename) {
 		run_rename_now(j, NULL);
@@ -427,12 +426,7 @@ void job_answer_early(struct job *j)
 	if (!v)
 		return;
 	j->hidden_volume = volume_ref(v);
-	pthread_mutex_lock(&j->engine->jobs_lock);
-	j->hidden = true;
-	b = store_batch_new();
-	job_row(b, j);
-	pthread_mutex_unlock(&j->engine->jobs_lock);
-	store_commit(j->engine->store, b, NULL);
+	job_store_hidden(j);
 	/* A listing until then must not show it as a new one. */
 	tombstone_hold(j->svc, v->f.id);
 	service_drop(j->svc, &v->node, 1);

@@ -248,17 +248,11 @@ static int check_snapshot_remove(struct job *j, struct err *err)
 void snapshot_hide(struct job *j)
 {
 	struct snapshot *sn = service_snapshot(j->svc, j->snapshot);
-	struct store_batch *b;
 
 	if (!sn)
 		return;
 	j->hidden_snapshot = sn;
-	pthread_mutex_lock(&j->engine->jobs_lock);
-	j->hidden = true;
-	b = store_batch_new();
-	job_row(b, j);
-	pthread_mutex_unlock(&j->engine->jobs_lock);
-	store_commit(j->engine->store, b, NULL);
+	job_store_hidden(j);
 	tombstone_hold(j->svc, sn->f.id);
 	service_drop_snapshot(j->svc, sn->serial);
 	publish_snapshot(j->svc, sn, CHANGE_SNAPSHOT_GONE);
