@@ -29,7 +29,7 @@ struct listing {
 	struct inventory *inv;   /* as it was when the listing began */
 	uint64_t began;          /* service->clock then */
 	bool *seen;              /* by index in inv->by_serial */
-	bool *seen_snapshot;
+	bool *seen_snapshot;     /* by index in by_id */
 	struct snapshot **by_id; /* inv->snapshots by id */
 	struct volume **changed, **found;
 	size_t n_changed, room_changed, n_found, room_found;
@@ -212,9 +212,7 @@ static int list_snapshot(void *arg, const struct snapshot_facts *f,
 
 	at = bsearch(&pkey, l->by_id, n, sizeof(*l->by_id), cmp_snapshot_id);
 	if (at) {
-		for (size_t i = 0; i < n; i++)
-			if (l->inv->snapshots[i] == *at)
-				l->seen_snapshot[i] = true;
+		l->seen_snapshot[at - l->by_id] = true;
 		if (!snapshot_facts_equal(&(*at)->f, f) && !(*at)->job)
 			snapshot_update(l->s, (*at)->serial, f, -1, false,
 					NULL, NULL);
@@ -559,7 +557,7 @@ static void apply_snapshots(struct listing *l, struct err *err)
 	struct service *s = l->s;
 
 	for (size_t i = 0; i < l->inv->n_snapshots; i++) {
-		struct snapshot *old = l->inv->snapshots[i];
+		struct snapshot *old = l->by_id[i];
 		struct snapshot *sn = service_snapshot(s, old->serial);
 		bool moved;
 
@@ -567,7 +565,7 @@ static void apply_snapshots(struct listing *l, struct err *err)
 			continue;
 		moved = snapshot_volume_serial(s, &sn->f) != sn->volume_serial;
 		/* One that got its id meanwhile is not in this listing. */
-		if (sn->f.id && l->inv->snapshots[i]->f.id && !sn->job &&
+		if (sn->f.id && l->by_id[i]->f.id && !sn->job &&
 		    (!l->seen_snapshot[i] || moved)) {
 			if (moved && l->seen_snapshot[i]) {
 				struct snapshot *again = snapshot_make(
