@@ -127,6 +127,10 @@ static void status_observed(const struct object *o, struct buf *b)
 	const char *reason = NULL;
 
 	service_observed(o->svc, &at_s, &stale, &reason);
+	/* What a job did since the listing, it learnt from the service too. */
+	if (o->kind == OBJECT_VOLUME && o->vol->node &&
+	    o->vol->node->job_at_s > at_s)
+		at_s = o->vol->node->job_at_s;
 	js_time_fixed(b, "observed_at", at_s);
 	js_bool(b, "stale", stale);
 	if (o->kind == OBJECT_VOLUME)

@@ -142,6 +142,8 @@ END
 if command -v python3 >/dev/null; then
 	for poll in "full/v1/state" ".volfs/events read"; do
 		set -- $poll
+		# Else the last one's text is taken for this one's.
+		rm -f "$dir/polled"
 		python3 "$dir/poll.py" "$tree/$1" ${2:-} >"$dir/polled" &
 		poller=$!
 		within 5 grep -q waiting "$dir/polled"
