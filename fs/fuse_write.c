@@ -39,16 +39,19 @@ void tree_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	struct pending_answer how = { .kind = PENDING_WRITE, .written = size };
 	struct request r = { .text = buf, .len = size };
 	AUTO(auto_buf) struct buf all = BUF_INIT(LINE_MAX_BYTES);
+	struct err why = ERR_INIT;
 	OBJECT_SCOPE(o);
 	int err = node_resolve(request_fs(req), ino, &o);
 
 	if (err == 0 && !object_is_writable(&o))
 		err = -EPERM;
-	/* stdio cuts there, and half a line must never run. */
-	if (err == 0 && size >= LINE_MAX_BYTES)
-		err = -E2BIG;
 	if (err == 0)
 		err = write_target(&o, &r);
+	/* stdio cuts there, and half a line must never run. */
+	if (err == 0 && size >= LINE_MAX_BYTES)
+		err = err_set(&why, E2BIG, "%s: one write has at most %d "
+			      "bytes, this one had %zu: nothing was done",
+			      o.row->name, LINE_MAX_BYTES - 1, size);
 	/* bash writes line by line: a value of several lines is what this open
 	 * has written so far. Everything else is one line, whole. */
 	if (err == 0 && r.setting && r.setting->type == OPT_MAP) {
@@ -58,11 +61,19 @@ void tree_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		r.text = buf_str(&all);
 		r.len = all.len;
 	} else if (err == 0 && off != 0) {
-		err = -EINVAL;
+		err = err_set(&why, EINVAL, "%s: one write is one whole line; "
+			      "this one began at byte %lld: write it in one "
+			      "piece, with '>' and not '>>'", o.row->name,
+			      (long long)off);
 	}
-	if (err < 0) {
+	if (err < 0 && !why.num) {
 		fuse_reply_err(req, -err);
 		return;
+	}
+	if (err < 0) {
+		r.text = "";
+		r.len = 0;
+		r.refused = &why;
 	}
 	if (r.len && r.text[r.len - 1] == '\n')
 		r.len--;

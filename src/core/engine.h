@@ -103,6 +103,8 @@ struct request {
 	pid_t pid;
 	bool name_operation;         /* mkdir, rmdir, rename: answered within
 				      * the service's answerWithin */
+	const struct err *refused;   /* already, by the file system: only
+				      * recorded, and answered so; or NULL */
 };
 
 struct answer {

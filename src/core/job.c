@@ -894,6 +894,10 @@ void engine_submit(struct engine *e, const struct request *r,
 		return;
 	}
 	n = fill_job(j, r, &err);
+	if (r->refused) {
+		err = *r->refused;
+		n = -err.num;
+	}
 	if (n == 0 && r->verb->check)
 		n = r->verb->check(j, &err);
 	if (n > 0 || (n == 0 && j->line.dry_run)) {

@@ -11,10 +11,12 @@ within 10 test -e "$tree/local/db/id"
 v=$tree/local/db
 blanks() { printf '%*s' "$1" ''; }
 fails_with E2BIG "$v/attach" "1$(blanks 4095)"
+says "$v/error" "at most 4095 bytes"
 fails_with E2BIG "$v/attach" "1$(blanks 100000)"
 is "attached" 0 "$(cat "$v/attached")"
 fails_with EINVAL --append "$v/attach" 1
 fails_with EINVAL --offset=1 "$v/attach" 1
+says "$v/error" "one whole line"
 fails_with EINVAL --offset=100000 "$v/attach" 1
 is "NUL" EINVAL "$(printf 'a\0b' | wr "$v/attach" -)"
 is "NUL in a value" EINVAL "$(printf '16M\0' | wr "$v/size" -)"

@@ -782,9 +782,15 @@ void engine_submit(struct engine *e, const struct request *r,
 		   void (*done)(void *arg, const struct answer *a), void *arg,
 		   struct waiter **waiter)
 {
-	struct waiter *w = calloc(1, sizeof(*w));
+	struct waiter *w;
 	pthread_t thread;
 
+	if (r->refused) {
+		*waiter = NULL;
+		done(arg, &(struct answer){ .num = r->refused->num });
+		return;
+	}
+	w = calloc(1, sizeof(*w));
 	w->engine = e;
 	w->r = *r;
 	w->done = done;
