@@ -28,6 +28,16 @@ void buf_reset(struct buf *b)
 		b->data[0] = '\0';
 }
 
+void buf_drop(struct buf *b, size_t len)
+{
+	if (len >= b->len) {
+		buf_reset(b);
+		return;
+	}
+	memmove(b->data, b->data + len, b->len - len + 1);
+	b->len -= len;
+}
+
 void auto_buf(struct buf *b)
 {
 	int saved = errno;

@@ -41,6 +41,9 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
  * are not UTF-8 become U+FFFD, so that the output is always valid JSON. */
 void buf_json_string(struct buf *b, const char *text);
 
+/* Takes @len bytes, at most all, from the front. */
+void buf_drop(struct buf *b, size_t len);
+
 /* The text, "" if empty. Valid until the next append. */
 const char *buf_str(const struct buf *b);
 

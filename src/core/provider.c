@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "core/host/commands.h"
 #include "net/json.h"
+
+#define HELP_WORDS_MAX 20
 
 /* One place that knows an attach_result's strings: freeing, writing and
  * reading walk it. */
@@ -129,4 +132,33 @@ int attach_decode(const char *text, struct attach_result *out, struct err *err)
 	}
 	*out = a;
 	return 0;
+}
+
+/* ---- the driver's part of a helper process ---- */
+
+HELPER_COMMAND(command_driver)
+{
+	const struct provider *p = provider_find(argv[0]);
+
+	if (!p || !p->help)
+		return err_set(err, EINVAL, "the driver '%s' has no helper",
+			       argv[0]);
+	return p->help(argc - 1, argv + 1, reply, err);
+}
+
+int provider_help(const struct provider *p, const struct call *c,
+		  int64_t most_ms, const char *const *words,
+		  struct json_object **reply, struct err *err)
+{
+	const char *argv[HELP_WORDS_MAX + 3] = { "driver", p->name };
+	size_t n;
+
+	for (n = 0; words[n]; n++) {
+		if (n == HELP_WORDS_MAX)
+			return err_set(err, E2BIG, "a helper of the driver "
+				       "'%s' has more than %d words", p->name,
+				       HELP_WORDS_MAX);
+		argv[n + 2] = words[n];
+	}
+	return helper_run(c, most_ms, argv, reply, err);
 }

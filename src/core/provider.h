@@ -31,6 +31,8 @@
  *  - -EAGAIN says throttled: the core backs off and repeats.
  */
 
+struct json_object;
+
 /* Zeroed by the core, @session_size bytes, its options filled by the option
  * table before open(). A driver embeds it first:
  *	struct foo_session { struct session base; char *region; ... }; */
@@ -210,7 +212,21 @@ struct provider {
 		       struct err *err);
 	/* Where the kind differs by volume (sim). */
 	enum volume_kind (*kind_of)(const struct volume_facts *v);
+	/* What may sleep uninterruptibly (a path on a server that can hang):
+	 * runs in a process of its own, begun by provider_help(). There is no
+	 * session there, only the words; what it finds goes into @reply. It
+	 * tells its progress by helper_progress(). */
+	int  (*help)(int argc, char **argv, struct json_object *reply,
+		     struct err *err);
 };
+
+/* Runs @p->help() with @words (at most 20, NULL-terminated; never a secret)
+ * in a helper process (core/host/helper.h), and waits up to @c's deadline and
+ * @most_ms; then it is killed, or left alone where the kernel won't let it
+ * die. On success *@reply (may be NULL) is the caller's. */
+int provider_help(const struct provider *p, const struct call *c,
+		  int64_t most_ms, const char *const *words,
+		  struct json_object **reply, struct err *err);
 
 /* registry.c: every compiled-in driver, one line each; NULL-terminated. */
 extern const struct provider *const providers[];

@@ -169,6 +169,21 @@ static void json_is_always_valid(void **state)
 	}
 }
 
+static void drops_from_the_front(void **state)
+{
+	AUTO(auto_buf) struct buf b = BUF_INIT(100);
+
+	buf_drop(&b, 3);
+	buf_puts(&b, "one two");
+	buf_drop(&b, 4);
+	assert_string_equal(buf_str(&b), "two");
+	assert_int_equal(b.len, 3);
+	buf_drop(&b, 100);
+	assert_string_equal(buf_str(&b), "");
+	buf_puts(&b, "three");
+	assert_string_equal(buf_str(&b), "three");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +193,7 @@ int main(void)
 		cmocka_unit_test(sizes_do_not_run_over),
 		cmocka_unit_test(printf_of_every_length),
 		cmocka_unit_test(take_leaves_it_empty),
+		cmocka_unit_test(drops_from_the_front),
 		cmocka_unit_test(json_strings),
 		cmocka_unit_test(json_of_what_is_not_utf8),
 		cmocka_unit_test(json_is_always_valid),

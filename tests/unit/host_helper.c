@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/provider.h"
+
 #define ROUNDS 50
 
 static void answers_and_is_quick(void **state)
@@ -56,7 +58,40 @@ static void over_deadline_is_not_begun(void **state)
 	assert_fails(ETIMEDOUT, helper_run(&c, 1000, argv, NULL, &err), &err);
 }
 
+static void drivers_without_one_say_so(void **state)
+{
+	static const struct provider p = { .name = "sim" };
+	const char *words[] = { "list", NULL };
+	struct call c = host_call(10000);
+	struct err err = ERR_INIT;
+
+	assert_fails(EINVAL, provider_help(&p, &c, 10000, words, NULL, &err),
+		     &err);
+	assert_says(&err, "'sim'");
+}
+
 #ifdef VOLFS_FAULT_POINTS
+static void note_progress(void *arg, const char *step, int percent)
+{
+	int *next = arg;
+
+	if (percent == *next)
+		*next = percent + 1;
+}
+
+static void progress_arrives_in_order(void **state)
+{
+	const char *argv[] = { "count", NULL };
+	struct call c = host_call(10000);
+	struct err err = ERR_INIT;
+	int next = 0;
+
+	c.progress = note_progress;
+	c.arg = &next;
+	assert_ok(helper_run(&c, 10000, argv, NULL, &err), &err);
+	assert_int_equal(next, 101);
+}
+
 static void hung_one_is_abandoned(void **state)
 {
 	const char *argv[] = { "sleep", "60000", NULL };
@@ -181,7 +216,9 @@ static int host_tests(void)
 		cmocka_unit_test(errors_arrive_with_their_sentence),
 		cmocka_unit_test(over_deadline_is_not_begun),
 		cmocka_unit_test(threads_run_them_side_by_side),
+		cmocka_unit_test(drivers_without_one_say_so),
 #ifdef VOLFS_FAULT_POINTS
+		cmocka_unit_test(progress_arrives_in_order),
 		cmocka_unit_test(hung_one_is_abandoned),
 		cmocka_unit_test(cancel_works),
 		cmocka_unit_test(abandoned_are_reaped),

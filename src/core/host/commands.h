@@ -20,6 +20,7 @@
 	int name(int argc, char **argv, struct json_object *reply,      \
 		 struct err *err)
 
+HELPER_COMMAND(command_driver);          /* driver words...; core/provider.c */
 HELPER_COMMAND(command_loop_attach);     /* image */
 HELPER_COMMAND(command_loop_find);       /* image | device inode */
 HELPER_COMMAND(command_loop_detach);     /* image wait_ms */

@@ -21,8 +21,10 @@
 #include "base/parse.h"
 #include "core/host/commands.h"
 
-#define HELPER_ANSWER_MAX (256 * 1024)
+/* A driver may answer with a listing of 100,000 directories. */
+#define HELPER_ANSWER_MAX (64 * 1024 * 1024)
 #define HELPER_WORDS_MAX 24
+#define PROGRESS_BEGIN "{\"progress\":"
 /* A cancel is seen this late. */
 #define HELPER_CANCEL_MS 50
 /* An answered helper is waited for so long: its descriptors and locks go when
@@ -56,6 +58,14 @@ static HELPER_COMMAND(command_sleep)
 	nanosleep(&t, NULL);
 	return 0;
 }
+
+/* One that tells how far it is, from 0 to 100. */
+static HELPER_COMMAND(command_count)
+{
+	for (int percent = 0; percent <= 100; percent++)
+		helper_progress(percent);
+	return 0;
+}
 #endif
 
 static HELPER_COMMAND(command_nothing)
@@ -66,6 +76,10 @@ static HELPER_COMMAND(command_nothing)
 static const struct helper_command commands[] = {
 	{ "bind", command_bind, 9, 9 },
 	{ "chown-root", command_chown_root, 4, 4 },
+#ifdef VOLFS_FAULT_POINTS
+	{ "count", command_count, 0, 0 },
+#endif
+	{ "driver", command_driver, 2, HELPER_WORDS_MAX },
 	{ "exclusive-open", command_exclusive_open, 3, 3 },
 	{ "freeze-guard", command_freeze_guard, 2, 2, .raw = true },
 	{ "fsck", command_fsck, 3, 3 },
@@ -342,6 +356,26 @@ int helper_parse(const char *text, size_t len, struct json_object **reply,
 	return 0;
 }
 
+/* Takes the lines of helper_progress() from the front of @text. */
+static void helper_take_progress(const struct call *c, struct buf *text)
+{
+	static const char begin[] = PROGRESS_BEGIN;
+
+	while (text->len >= sizeof(begin) - 1 &&
+	       memcmp(text->data, begin, sizeof(begin) - 1) == 0) {
+		const char *number = text->data + sizeof(begin) - 1;
+		const char *end = memchr(text->data, '\n', text->len);
+		uint64_t percent;
+
+		if (!end)
+			return;
+		if (parse_u64(number, strcspn(number, "}"), &percent,
+			      NULL) == 0)
+			call_progress(c, NULL, (int)percent);
+		buf_drop(text, (size_t)(end + 1 - text->data));
+	}
+}
+
 /* Collects the helper's line. 0 at its end; -ETIMEDOUT; -ECANCELED. */
 static int helper_collect(const struct call *c, int64_t end_ms, int fd,
 			  struct buf *line)
@@ -369,8 +403,11 @@ static int helper_collect(const struct call *c, int64_t end_ms, int fd,
 			return -errno;
 		if (n > 0)
 			buf_append(line, piece, (size_t)n);
+		if (buf_failed(line))
+			return 0;
+		helper_take_progress(c, line);
 		/* A whole answer counts even if its sender can't die. */
-		if (n > 0 && piece[n - 1] == '\n')
+		if (n > 0 && line->len > 0 && piece[n - 1] == '\n')
 			return 0;
 	}
 }
@@ -467,6 +504,16 @@ void helper_answer(int fd, int r, struct json_object *reply,
 		if (n > 0)
 			done += (size_t)n;
 	}
+}
+
+void helper_progress(int percent)
+{
+	char line[64];
+	int len = snprintf(line, sizeof(line), PROGRESS_BEGIN "%d}\n", percent);
+
+	/* One that nobody reads any more is killed soon. */
+	if (write(STDOUT_FILENO, line, (size_t)len) < 0)
+		return;
 }
 
 int helper_main(int argc, char **argv)

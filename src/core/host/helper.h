@@ -29,6 +29,10 @@ int helper_run(const struct call *c, int64_t most_ms, const char *const *argv,
  * Return: the process's exit status. */
 int helper_main(int argc, char **argv);
 
+/* Within a helper: becomes call_progress() of who waits for it. A line each:
+ * some ten a second are enough. */
+void helper_progress(int percent);
+
 /* Runs another program by argv from within a helper: standard input empty,
  * output and errors captured (the last 2 KiB go into @err on failure).
  * Return: its exit status, or a negative errno. */
