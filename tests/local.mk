@@ -9,3 +9,4 @@ include tests/conformance.mk
 include tests/tree/local.mk
 include tests/lint/local.mk
 include tests/crash/local.mk
+include tests/guest/local.mk
