@@ -217,8 +217,16 @@ int service_whoami(struct service *s, const struct call *c, struct err *err)
 
 /* ---- from the store ---- */
 
+struct kept {
+	uint64_t serial;
+	struct volume_local *local;
+};
+
 struct loading {
 	struct service *s;
+	struct kept *kept;           /* ascending serials, as the store has */
+	size_t n_kept, room_kept;
+	size_t at_kept;              /* those before are of earlier volumes */
 	struct volume **volumes;
 	size_t n, room;
 	struct snapshot **snapshots;
@@ -226,14 +234,14 @@ struct loading {
 	struct err *err;
 };
 
-static int grow(void **array, size_t n, size_t *room)
+static int grow(void **array, size_t n, size_t *room, size_t size)
 {
 	size_t more = *room ? *room * 2 : 64;
 	void *p;
 
 	if (n < *room)
 		return 0;
-	p = realloc(*array, more * sizeof(void *));
+	p = realloc(*array, more * size);
 	if (!p)
 		return -ENOMEM;
 	*array = p;
@@ -241,18 +249,33 @@ static int grow(void **array, size_t n, size_t *room)
 	return 0;
 }
 
-/* What this host keeps of a volume; NULL where it keeps nothing. */
-static int load_local(struct service *s, const char *key,
-		      struct volume_local **out, struct err *err)
+/* What this host keeps of volumes: few have a row, so they are read before the
+ * volumes, instead of being asked for with each. */
+static int load_kept(void *arg, const char *key, const char *value, size_t len)
 {
-	AUTO(auto_buf) struct buf text = BUF_INIT(1024 * 1024);
-	int r = store_get(s->engine->store, "local", key, &text, err);
+	struct loading *l = arg;
+	struct kept *k;
 
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return r;
-	return local_decode(buf_str(&text), text.len, out, err);
+	if (grow((void **)&l->kept, l->n_kept, &l->room_kept, sizeof(*k)) < 0)
+		return err_oom(l->err);
+	k = &l->kept[l->n_kept];
+	k->serial = volume_key_serial(key);
+	if (local_decode(value, len, &k->local, l->err) < 0)
+		log_error("service '%s': what this host kept of volume %s "
+			  "cannot be read: %s", l->s->name, key, l->err->text);
+	else
+		l->n_kept++;
+	return 0;
+}
+
+/* NULL where it keeps nothing. Serials are asked for in ascending order. */
+static struct volume_local *find_kept(struct loading *l, uint64_t serial)
+{
+	while (l->at_kept < l->n_kept && l->kept[l->at_kept].serial < serial)
+		l->at_kept++;
+	if (l->at_kept == l->n_kept || l->kept[l->at_kept].serial != serial)
+		return NULL;
+	return l->kept[l->at_kept].local;
 }
 
 static int load_volume(void *arg, const char *key, const char *value,
@@ -261,7 +284,6 @@ static int load_volume(void *arg, const char *key, const char *value,
 	struct loading *l = arg;
 	size_t name = strnlen(value, len) + 1;
 	uint64_t serial = volume_key_serial(key);
-	struct volume_local *local = NULL;
 	AUTO(auto_free) void *scratch = NULL;
 	struct volume_facts f = { 0 };
 	struct volume_node *node;
@@ -274,15 +296,11 @@ static int load_volume(void *arg, const char *key, const char *value,
 			  l->s->name, key);
 		return 0;
 	}
-	if (load_local(l->s, key, &local, l->err) < 0)
-		log_error("service '%s': what this host kept of '%s' cannot "
-			  "be read: %s", l->s->name, value, l->err->text);
 	node = volume_node_new(serial);
 	if (node)
-		v = volume_new(node, value, &f, local, NULL);
+		v = volume_new(node, value, &f, find_kept(l, serial), NULL);
 	volume_node_unref(node);
-	local_unref(local);
-	if (!v || grow((void **)&l->volumes, l->n, &l->room) < 0) {
+	if (!v || grow((void **)&l->volumes, l->n, &l->room, sizeof(v)) < 0) {
 		volume_unref(v);
 		return err_oom(l->err);
 	}
@@ -313,7 +331,7 @@ static int load_snapshot(void *arg, const char *key, const char *value,
 		   : NULL;
 	given_unref(given);
 	if (!sn || grow((void **)&l->snapshots, l->n_snapshots,
-			&l->room_snapshots) < 0) {
+			&l->room_snapshots, sizeof(sn)) < 0) {
 		snapshot_unref(sn);
 		return err_oom(l->err);
 	}
@@ -323,32 +341,40 @@ static int load_snapshot(void *arg, const char *key, const char *value,
 	return 0;
 }
 
+static void loading_done(struct loading *l)
+{
+	for (size_t i = 0; i < l->n_kept; i++)
+		local_unref(l->kept[i].local);
+	for (size_t i = 0; i < l->n; i++)
+		volume_unref(l->volumes[i]);
+	for (size_t i = 0; i < l->n_snapshots; i++)
+		snapshot_unref(l->snapshots[i]);
+	free(l->kept);
+	free(l->volumes);
+	free(l->snapshots);
+}
+
 int service_load(struct service *s, struct err *err)
 {
 	AUTO(auto_buf) struct buf observed = BUF_INIT(64);
 	struct loading l = { .s = s, .err = err };
+	struct store *st = s->engine->store;
 	char prefix[8];
 	uint64_t at;
 	int r;
 
 	snprintf(prefix, sizeof(prefix), "%04x/", s->number);
-	r = store_each(s->engine->store, "volume", prefix, load_volume, &l,
-		       err);
+	r = store_each(st, "local", prefix, load_kept, &l, err);
+	if (r == 0)
+		r = store_each(st, "volume", prefix, load_volume, &l, err);
 	if (r == 0 && l.n)
 		r = service_add_all(s, l.volumes, l.n, err);
 	if (r == 0)
-		r = store_each(s->engine->store, "snapshot", prefix,
-			       load_snapshot, &l, err);
+		r = store_each(st, "snapshot", prefix, load_snapshot, &l, err);
 	if (r == 0 && l.n_snapshots)
 		r = service_add_snapshots(s, l.snapshots, l.n_snapshots, err);
-	for (size_t i = 0; i < l.n; i++)
-		volume_unref(l.volumes[i]);
-	for (size_t i = 0; i < l.n_snapshots; i++)
-		snapshot_unref(l.snapshots[i]);
-	free(l.volumes);
-	free(l.snapshots);
-	if (store_get(s->engine->store, "observed", s->name, &observed,
-		      NULL) == 0 &&
+	loading_done(&l);
+	if (store_get(st, "observed", s->name, &observed, NULL) == 0 &&
 	    parse_u64(buf_str(&observed), observed.len, &at, NULL) == 0)
 		s->observed_at_s = at;
 	return r;
