@@ -197,6 +197,10 @@ void cond_init(pthread_cond_t *c);
 /* ---- inventory.c: who is there; every change of the listing ---- */
 struct inventory *inventory_new(size_t volumes, size_t snaps);
 struct inventory *inventory_ref(struct inventory *inv);
+/* The next volume of @inv, from *@at on, that is still there and of which this
+ * host keeps something: a reference; NULL at the end. */
+struct volume *service_next_kept(struct service *s,
+				 const struct inventory *inv, size_t *at);
 /* Adds a node whose current record is @v (takes its own references). */
 int service_add(struct service *s, struct volume *v, struct err *err);
 /* Many at once: one new listing. The records that were added are published. */

@@ -93,12 +93,26 @@ static int cmp_by_volume(const void *a, const void *b)
 	return cmp_snapshot(a, b);
 }
 
+/* What comes from the store, and much of what services list, is in order: to
+ * see that takes one comparison each, and no memory. */
+static void sort(void *array, size_t n,
+		 int (*cmp)(const void *a, const void *b))
+{
+	void **a = array;
+	size_t i;
+
+	for (i = 1; i < n && cmp(&a[i - 1], &a[i]) <= 0; i++)
+		;
+	if (i < n)
+		qsort(a, n, sizeof(*a), cmp);
+}
+
 /* by_volume from snapshots, which are sorted. */
 static void index_snapshots(struct inventory *inv)
 {
 	for (size_t i = 0; i < inv->n_snapshots; i++)
 		inv->by_volume[i] = inv->snapshots[i];
-	qsort(inv->by_volume, inv->n_snapshots, sizeof(void *), cmp_by_volume);
+	sort(inv->by_volume, inv->n_snapshots, cmp_by_volume);
 }
 
 /* Index in by_volume of the first snapshot of that volume above @serial. */
@@ -131,8 +145,8 @@ static void index_volumes(struct inventory *inv)
 		if (n->current->f.id)
 			inv->by_id[inv->n_ids++] = n;
 	}
-	qsort(inv->by_name, inv->n_volumes, sizeof(void *), cmp_name);
-	qsort(inv->by_id, inv->n_ids, sizeof(void *), cmp_id);
+	sort(inv->by_name, inv->n_volumes, cmp_name);
+	sort(inv->by_id, inv->n_ids, cmp_id);
 }
 
 /* Inserts into a sorted array of nodes that has room. */
@@ -214,8 +228,7 @@ int service_add_all(struct service *s, struct volume **v, size_t n,
 			insert_sorted(inv->by_id, inv->n_ids++, node, cmp_id);
 	}
 	if (n > 64) {
-		qsort(inv->by_serial, inv->n_volumes, sizeof(void *),
-		      cmp_serial);
+		sort(inv->by_serial, inv->n_volumes, cmp_serial);
 		index_volumes(inv);
 	}
 	inventory_swap(s, inv);
@@ -298,7 +311,7 @@ int service_add_snapshots(struct service *s, struct snapshot **add, size_t n,
 		return err_oom(err);
 	for (size_t i = 0; i < n; i++)
 		inv->snapshots[inv->n_snapshots++] = snapshot_ref(add[i]);
-	qsort(inv->snapshots, inv->n_snapshots, sizeof(void *), cmp_snapshot);
+	sort(inv->snapshots, inv->n_snapshots, cmp_snapshot);
 	index_snapshots(inv);
 	inventory_swap(s, inv);
 	return 0;
@@ -473,6 +486,27 @@ struct inventory *service_inventory(struct service *s)
 {
 	LOCK_SCOPE(&s->lock);
 	return inventory_ref(s->inv);
+}
+
+/* Volumes looked at under one lock: readers do not wait for all of them. */
+#define STRIDE 1024
+
+struct volume *service_next_kept(struct service *s,
+				 const struct inventory *inv, size_t *at)
+{
+	while (*at < inv->n_volumes) {
+		size_t left = inv->n_volumes - *at;
+		size_t end = *at + (left < STRIDE ? left : STRIDE);
+
+		LOCK_SCOPE(&s->lock);
+		while (*at < end) {
+			struct volume *v = inv->by_serial[(*at)++]->current;
+
+			if (v && v->local)
+				return volume_ref(v);
+		}
+	}
+	return NULL;
 }
 
 size_t inventory_after(const struct inventory *inv, uint64_t serial)

@@ -103,26 +103,23 @@ void mount_recover(struct service *s)
 	struct mount_table t = { 0 };
 	struct err err = ERR_INIT;
 	struct inventory *inv;
+	struct volume *v;
+	size_t at = 0;
 
 	if (mount_table_read(&t, &err) < 0) {
 		log_error("%s", err.text);
 		return;
 	}
 	inv = service_inventory(s);
-	for (size_t i = 0; i < inv->n_volumes; i++) {
-		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
-		bool is_auto;
+	while ((v = service_next_kept(s, inv, &at))) {
+		uint64_t serial = v->node->serial;
+		bool is_auto = v->local->auto_mount;
 
-		if (!v || !v->local) {
-			volume_unref(v);
-			continue;
-		}
-		is_auto = v->local->auto_mount;
 		recover_volume(s, v, &t);
 		volume_unref(v);
-		v = service_volume(s, inv->by_serial[i]->serial);
+		v = service_volume(s, serial);
 		if (v && is_auto && !volume_is_mounted(v) && s->session)
-			job_internal(s->engine, s, "mount", v->node->serial,
+			job_internal(s->engine, s, "mount", serial,
 				     "user=auto", &err);
 		volume_unref(v);
 	}
@@ -210,11 +207,11 @@ static void detach_left(struct service *s, const struct call *c,
 void usage_measure(struct service *s, const struct call *c)
 {
 	struct inventory *inv = service_inventory(s);
+	struct volume *v;
+	size_t at = 0;
 
-	for (size_t i = 0; i < inv->n_volumes; i++) {
-		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
-
-		if (v && call_check(c, NULL) == 0) {
+	while ((v = service_next_kept(s, inv, &at))) {
+		if (call_check(c, NULL) == 0) {
 			if (volume_is_mounted(v))
 				measure(s, c, v);
 			else

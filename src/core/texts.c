@@ -105,7 +105,7 @@ static void mount_line(struct engine *e, struct service *s, struct volume *v,
 	buf_puts(out, "]}\n");
 }
 
-/* Calls @each for every volume of every service; the reference is @each's. */
+/* Calls @each for every volume that is attached, or else mounted, here. */
 static void each_volume(struct engine *e, bool attached_only,
 			void (*each)(struct engine *e, struct service *s,
 				     struct volume *v, struct buf *out),
@@ -118,15 +118,13 @@ static void each_volume(struct engine *e, bool attached_only,
 	while ((n = engine_services(e, after, s, ARRAY_SIZE(s)))) {
 		for (size_t i = 0; i < n; i++) {
 			struct inventory *inv = service_inventory(s[i]);
+			struct volume *v;
+			size_t at = 0;
 
 			after = s[i]->number;
-			for (size_t k = 0; k < inv->n_volumes; k++) {
-				struct volume *v = service_volume(
-					s[i], inv->by_serial[k]->serial);
-
-				if (v && v->local &&
-				    (attached_only ? v->local->device != NULL
-						   : v->local->mounted))
+			while ((v = service_next_kept(s[i], inv, &at))) {
+				if (attached_only ? v->local->device != NULL
+						  : v->local->mounted)
 					each(e, s[i], v, out);
 				volume_unref(v);
 			}

@@ -650,8 +650,10 @@ void verb_create_failed(struct job *j)
 void create_recover(struct service *s)
 {
 	struct inventory *inv = service_inventory(s);
+	/* What is being made has no id yet; mostly there is none. */
+	bool any = inv->n_ids < inv->n_volumes;
 
-	for (size_t i = 0; i < inv->n_volumes; i++) {
+	for (size_t i = 0; any && i < inv->n_volumes; i++) {
 		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
 		struct volume_facts f;
 

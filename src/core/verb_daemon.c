@@ -84,19 +84,21 @@ static void take_down_service(struct job *j, struct down *d, struct service *s,
 			      bool force)
 {
 	struct inventory *inv = service_inventory(s);
+	struct volume *v;
+	size_t at = 0;
 
-	for (size_t i = 0; i < inv->n_volumes; i++) {
-		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
+	while ((v = service_next_kept(s, inv, &at))) {
+		bool mounted = volume_is_mounted(v);
 
-		for (size_t u = 0; v && volume_is_mounted(v) && !force &&
-				   u < v->local->n_users; u++) {
+		for (size_t u = 0; mounted && !force && u < v->local->n_users;
+		     u++) {
 			char line[300];
 
 			snprintf(line, sizeof(line), "timeout=60s user=%s",
 				 v->local->users[u].name);
 			take_down(j, d, s, v, line);
 		}
-		if (v && volume_is_mounted(v) && force)
+		if (mounted && force)
 			take_down(j, d, s, v, "timeout=60s force");
 		volume_unref(v);
 	}
