@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -656,6 +657,9 @@ static int list_and_apply(struct service *s, const struct call *c,
 		apply_snapshots(&l, err);
 	}
 	listing_done(&l);
+	/* The replies, and what was compared with them: many megabytes that
+	 * the next listing takes again, and the daemon does not keep. */
+	malloc_trim(0);
 	return r < 0 ? r : 0;
 }
 

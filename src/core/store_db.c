@@ -19,6 +19,10 @@
 #define WAL_PAGES 1024
 #define WAL_BYTES 4194304
 
+/* Pages that a connection keeps; there may be five. The kernel has them all,
+ * and what is read here is read once, or by its key. */
+#define CACHE_KIB 256
+
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 
@@ -171,6 +175,7 @@ static int connection_open(struct store *st, sqlite3 **db)
 	/* No map of the file: a truncated one would be a SIGBUS. */
 	return sqlite3_exec(*db,
 			    "PRAGMA mmap_size=0; PRAGMA cell_size_check=ON;"
+			    "PRAGMA cache_size=-" STRING(CACHE_KIB) ";"
 			    "PRAGMA trusted_schema=OFF;"
 			    "PRAGMA temp_store=MEMORY;",
 			    NULL, NULL, NULL);
