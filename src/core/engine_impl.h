@@ -43,6 +43,7 @@ struct engine {
 
 	pthread_mutex_t jobs_lock;       /* all below, and every struct job */
 	pthread_cond_t timer_wake, admission_wake, idle;
+	bool timer_kicked;               /* look again before waiting */
 	struct job **jobs;               /* kept ones, ascending id */
 	size_t n_jobs, room_jobs;
 	struct job *submitted, **submitted_tail; /* for the admission thread */
@@ -341,6 +342,8 @@ void jobs_resume(struct engine *e);
 void jobs_free(struct engine *e);
 void *jobs_admission(void *engine);
 void *engine_timer(void *engine);
+/* A refresh has got another time. With at most service->lock held. */
+void timer_kick(struct engine *e);
 int job_row(struct store_batch *b, const struct job *j);
 /* Notes that an early rmdir has taken its object from the tree, before it has:
  * a restart takes it away as well. */

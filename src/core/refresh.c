@@ -714,6 +714,8 @@ static void note_result(struct service *s, const struct err *err,
 	snprintf(text, sizeof(text), "%" PRId64, s->observed_at_s);
 	pthread_cond_broadcast(&s->refreshed);
 	pthread_mutex_unlock(&s->lock);
+	/* It saw no time for this one, while it ran. */
+	timer_kick(s->engine);
 	if (!err->num) {
 		struct store_batch *b = store_batch_new();
 
@@ -792,9 +794,7 @@ void refresh_schedule(struct service *s, int64_t in_ms)
 	if (at < s->next_refresh_ms)
 		s->next_refresh_ms = at;
 	pthread_mutex_unlock(&s->lock);
-	pthread_mutex_lock(&s->engine->jobs_lock);
-	pthread_cond_signal(&s->engine->timer_wake);
-	pthread_mutex_unlock(&s->engine->jobs_lock);
+	timer_kick(s->engine);
 }
 
 int refresh_now(struct service *s, const struct call *c, struct err *err)

@@ -255,15 +255,25 @@ static int64_t refreshes_tick(struct engine *e, int64_t now_ms)
 	return next;
 }
 
+void timer_kick(struct engine *e)
+{
+	LOCK_SCOPE(&e->jobs_lock);
+	e->timer_kicked = true;
+	pthread_cond_signal(&e->timer_wake);
+}
+
 void *engine_timer(void *arg)
 {
 	struct engine *e = arg;
 
 	while (!e->stopping) {
-		int64_t now = clock_ms();
-		int64_t refresh = refreshes_tick(e, now), next;
+		int64_t now = clock_ms(), refresh, next;
 		struct timespec t;
 
+		pthread_mutex_lock(&e->jobs_lock);
+		e->timer_kicked = false;
+		pthread_mutex_unlock(&e->jobs_lock);
+		refresh = refreshes_tick(e, now);
 		LOCK_SCOPE(&e->jobs_lock);
 		next = waiters_tick(e, clock_ms());
 		if (refresh < next)
@@ -272,6 +282,8 @@ void *engine_timer(void *arg)
 			next = now + 3600 * 1000;
 		if (e->stopping)
 			break;
+		if (e->timer_kicked)
+			continue;
 		t = clock_timespec(next);
 		pthread_cond_timedwait(&e->timer_wake, &e->jobs_lock, &t);
 	}
