@@ -28,12 +28,46 @@ static int refusal(const struct object *dir)
 	return dir->row->class == CLASS_DATA_DIR ? EROFS : EPERM;
 }
 
-static void refuse(fuse_req_t req, fuse_ino_t parent)
+/* Somebody works where nothing is mounted, which in a container that came
+ * before the mount is hard to see: the sentence says so, once. Recorded as a
+ * mount's, so that the next mount takes it off. */
+static void refuse_data(fuse_req_t req, const struct object *dir,
+			const char *name)
+{
+	struct pending_answer how = { .kind = PENDING_NAME };
+	const struct volume_local *l = dir->vol->local;
+	struct err why = ERR_INIT;
+	struct request r = { .verb = verb_find("mount"), .svc = dir->svc,
+			     .serial = dir->serial, .text = "",
+			     .refused = &why };
+
+	if (l && l->fault.at_s && l->fault.err.num == EROFS) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	request_fill(req, &r);
+	if (volume_is_mounted(dir->vol))
+		err_set(&why, EROFS, "make '%.64s' in data/: it is mounted, "
+			"but not for pid %d, which looks at the directory "
+			"below: its container or namespace was made before "
+			"the mount and does not follow; start it again, or "
+			"hand the volume in with ':rslave'", name,
+			(int)r.pid);
+	else
+		err_set(&why, EROFS, "make '%.64s' in data/: it is not "
+			"mounted: echo 1 > mount", name);
+	pending_submit(req, &r, &how);
+}
+
+static void refuse(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	OBJECT_SCOPE(dir);
 	int r = request_node(req, parent, &dir);
 
-	fuse_reply_err(req, r < 0 ? -r : refusal(&dir));
+	if (r == 0 && dir.row->class == CLASS_DATA_DIR)
+		refuse_data(req, &dir, name);
+	else
+		fuse_reply_err(req, r < 0 ? -r : EPERM);
 }
 
 enum place { PLACE_OTHER, PLACE_SERVICE, PLACE_SNAPSHOTS };
@@ -63,7 +97,7 @@ void tree_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 	place = place_of(&dir);
 	r.verb = verb_find(place == PLACE_SERVICE ? "create" : "snapshot");
 	if (place == PLACE_OTHER || !verb_is_there(&dir, r.verb)) {
-		fuse_reply_err(req, refusal(&dir));
+		refuse(req, parent, name);
 		return;
 	}
 	r.svc = dir.svc;
@@ -155,29 +189,29 @@ void tree_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 void tree_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	refuse(req, parent);
+	refuse(req, parent, name);
 }
 
 void tree_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 		mode_t mode, dev_t rdev)
 {
-	refuse(req, parent);
+	refuse(req, parent, name);
 }
 
 void tree_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		  const char *name)
 {
-	refuse(req, parent);
+	refuse(req, parent, name);
 }
 
 void tree_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent,
 	       const char *newname)
 {
-	refuse(req, newparent);
+	refuse(req, newparent, newname);
 }
 
 void tree_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		 mode_t mode, struct fuse_file_info *fi)
 {
-	refuse(req, parent);
+	refuse(req, parent, name);
 }

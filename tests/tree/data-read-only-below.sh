@@ -10,8 +10,11 @@ start
 v=$tree/local/db
 ok wr "$tree/local/.create/db" 1
 fails_with EROFS --create "$v/data/file"
+says "$v/error" "it is not mounted: echo 1 > mount"
 fails_with EROFS --mkdir "$v/data/dir"
+is "records of that, however often" 1 "$(grep -c EROFS "$v/jobs")"
 ok wr "$v/mount" 1
+is "error once it is mounted" "" "$(cat "$v/error")"
 ok sh -c "echo x > '$v/data/file' && mkdir '$v/data/dir' && rm -r '$v/data/dir'"
 ok wr "$v/unmount" 1
 fails_with EROFS --create "$v/data/file"
