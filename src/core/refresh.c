@@ -714,8 +714,6 @@ static void note_result(struct service *s, const struct err *err,
 	snprintf(text, sizeof(text), "%" PRId64, s->observed_at_s);
 	pthread_cond_broadcast(&s->refreshed);
 	pthread_mutex_unlock(&s->lock);
-	/* It saw no time for this one, while it ran. */
-	timer_kick(s->engine);
 	if (!err->num) {
 		struct store_batch *b = store_batch_new();
 
@@ -765,6 +763,8 @@ static void refresh_run(void *arg)
 		s->refreshing = false;
 		pthread_mutex_unlock(&s->lock);
 	}
+	/* It left this service out while the refresh ran. */
+	timer_kick(s->engine);
 	service_unref(s);
 }
 

@@ -232,7 +232,8 @@ int64_t waiters_tick(struct engine *e, int64_t now_ms)
 	return next;
 }
 
-/* Starts the refreshes that are due. Return: when the next one is. */
+/* Starts the refreshes that are due. Return: when the next one is; one that
+ * runs kicks the timer at its end. */
 static int64_t refreshes_tick(struct engine *e, int64_t now_ms)
 {
 	int64_t next = INT64_MAX;
@@ -243,10 +244,11 @@ static int64_t refreshes_tick(struct engine *e, int64_t now_ms)
 		bool due;
 
 		pthread_mutex_lock(&s->lock);
-		due = s->session && s->next_refresh_ms <= now_ms;
+		due = s->session && !s->refreshing &&
+		      s->next_refresh_ms <= now_ms;
 		if (due)
 			s->next_refresh_ms = INT64_MAX;
-		if (s->session && s->next_refresh_ms < next)
+		if (s->session && !s->refreshing && s->next_refresh_ms < next)
 			next = s->next_refresh_ms;
 		pthread_mutex_unlock(&s->lock);
 		if (due)
