@@ -674,6 +674,31 @@ static int keep_device(const struct call *c, const struct volume *v,
 	return r;
 }
 
+/* Before an unmount that detaches: whoever else has it mounted would keep the
+ * device, and only half of this would be done. What begins after this look is
+ * found by the detach. */
+static int check_held(const struct job *j, const struct volume *v,
+		      struct err *err)
+{
+	struct engine *e = j->engine;
+	AUTO(auto_buf) struct buf who = BUF_INIT(300);
+	AUTO(auto_free) char *data = NULL;
+	char below[512];
+
+	if (!v->local->device_devno)
+		return 0;
+	data = e->o.host.data_path(e->o.host.arg, j->svc->name, v->name);
+	if (!data)
+		return err_oom(err);
+	snprintf(below, sizeof(below), "%s/mnt", e->o.run_dir);
+	if (mount_holders_beyond(v->local->device_devno, below, data, 4,
+				 &who) <= 0)
+		return 0;
+	return err_set(err, EBUSY, "it is in use: %s: end that first, or let "
+		       "the path go now and the device when that ends: echo "
+		       "lazy > unmount", buf_str(&who));
+}
+
 /* The last user's: unmounts, and detaches if that is to be. */
 static int unmount_last(struct job *j, const struct call *c, struct volume *v,
 			bool detach, struct err *err)
@@ -685,7 +710,8 @@ static int unmount_last(struct job *j, const struct call *c, struct volume *v,
 	struct err ignored = ERR_INIT;
 	int r;
 
-	r = detach ? 0 : keep_device(c, v, err);
+	r = !detach ? keep_device(c, v, err) : force ? 0
+						 : check_held(j, v, err);
 	if (r == 0)
 		r = unmount_both(j, c, v, how, err);
 	if (r < 0)

@@ -116,8 +116,14 @@ static void mounted_once(void **state)
 	assert_non_null(strstr(e->options, "nodev"));
 	assert_non_null(strstr(e->options, "noatime"));
 	assert_non_null(strstr(e->super_options, "errors=remount-ro"));
-	assert_false(e->shared);
+	/* Whoever has copied it lets go when we do; nobody else sees it. */
+	assert_true(e->shared);
 	assert_true(e->devno == v->dev.devno);
+	e = mount_table_find(&t, v->root);
+	assert_non_null(e);
+	assert_true(e->group != 0);
+	for (size_t i = 0; i < t.n; i++)
+		assert_true(t.e[i].id == e->id || t.e[i].group != e->group);
 	mount_table_done(&t);
 	assert_null(mount_table_find(&t, v->at));
 }
@@ -247,7 +253,7 @@ static void subpath_stays_in_the_volume(void **state)
 }
 
 /* The tree is a shared mount: what is bound in it reaches the namespaces that
- * follow, and the private place reaches none. */
+ * follow, which let go when we do, of the private place as well. */
 static void binds_propagate(void **state)
 {
 	struct volume *v = *state;
@@ -271,7 +277,10 @@ static void binds_propagate(void **state)
 	/* Ours at data, and the other namespace's. */
 	assert_int_equal(mount_holders(v->dev.devno, v->root, 4, &who), 2);
 	assert_non_null(strstr(buf_str(&who), "(holder), mounted at"));
+	assert_int_equal(mount_holders_beyond(v->dev.devno, v->root, data, 4,
+					      &who), 0);
 	assert_ok(mount_umount(&c, data, UMOUNT_PLAIN, &err), &err);
+	assert_ok(mount_umount(&c, v->at, UMOUNT_PLAIN, &err), &err);
 	assert_int_equal(mount_holders(v->dev.devno, v->root, 4, &who), 0);
 	holder_end(pid);
 	assert_ok(mount_umount(&c, tree, UMOUNT_PLAIN, &err), &err);
@@ -312,6 +321,9 @@ static pid_t holder(const char *what, const char *at, bool own_space)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NAME, "holder");
 		if (own_space && unshare(CLONE_NEWNS) < 0)
+			_exit(1);
+		if (strcmp(what, "private") == 0 &&
+		    mount("none", "/", "none", MS_REC | MS_PRIVATE, "") < 0)
 			_exit(1);
 		if (asprintf(&path, "%s/held", at) < 0 ||
 		    (strcmp(what, "cwd") == 0 && chdir(at) < 0) ||
@@ -381,7 +393,7 @@ static void other_namespaces_are_named(void **state)
 
 	NEED_HOST();
 	mount_it(v, "");
-	pid = holder("nothing", v->at, true);
+	pid = holder("private", v->at, true);
 	snprintf(name, sizeof(name), "pid %d (holder), mounted at %s",
 		 (int)pid, v->at);
 	assert_ok(mount_umount(&c, v->at, UMOUNT_PLAIN, &err), &err);

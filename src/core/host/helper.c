@@ -84,7 +84,7 @@ static const struct helper_command commands[] = {
 	{ "freeze-guard", command_freeze_guard, 2, 2, .raw = true },
 	{ "fsck", command_fsck, 3, 3 },
 	{ "grow", command_grow, 4, 4 },
-	{ "holders", command_holders, 4, 4 },
+	{ "holders", command_holders, 5, 5 },
 	{ "loop-attach", command_loop_attach, 1, 1 },
 	{ "loop-autoclear", command_loop_autoclear, 2, 2 },
 	{ "loop-detach", command_loop_detach, 2, 2 },

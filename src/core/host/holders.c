@@ -42,7 +42,10 @@ struct search {
 	dev_t devno;
 	char node[280];             /* "/dev/loop3", "" if it is no disk */
 	const char *except_below;
-	bool processes_only;
+	enum { LOOK_ALL, LOOK_PROCESSES, LOOK_MOUNTS } look;
+	/* What data is mounted on, and the private directory; id 0 = not asked
+	 * for: mounts on copies of these go along and are not counted. */
+	struct { int id; dev_t devno; uint64_t group; } on[2];
 	unsigned most, found;
 	struct json_object *who;    /* an array of strings */
 	struct space *spaces;
@@ -147,6 +150,27 @@ static struct space *space_find(struct search *s, const char *name)
 	return NULL;
 }
 
+/* Is it data/ itself, or what an unmount takes along: a mount on a copy of the
+ * tree or of the private directory that is their peer, or follows them? */
+static bool entry_goes_along(const struct search *s, const struct space *space,
+			     const struct mount_entry *e)
+{
+	const struct mount_entry *on = NULL;
+	size_t i;
+
+	for (i = 0; i < space->table.n && !on; i++)
+		if (space->table.e[i].id == e->parent)
+			on = &space->table.e[i];
+	for (i = 0; on && i < ARRAY_SIZE(s->on); i++)
+		if (s->on[i].id &&
+		    (on->id == s->on[i].id ||
+		     (on->devno == s->on[i].devno && s->on[i].group &&
+		      (on->group == s->on[i].group ||
+		       on->master == s->on[i].group))))
+			return true;
+	return false;
+}
+
 static void space_report(struct search *s, const struct space *space,
 			 const char *pid)
 {
@@ -158,7 +182,7 @@ static void space_report(struct search *s, const struct space *space,
 	for (i = 0; i < space->table.n; i++) {
 		const struct mount_entry *e = &space->table.e[i];
 
-		if (!entry_is_on_device(s, e))
+		if (!entry_is_on_device(s, e) || entry_goes_along(s, space, e))
 			continue;
 		if (own && s->except_below &&
 		    path_is_below(e->target, s->except_below))
@@ -198,7 +222,7 @@ static struct space *space_of(struct search *s, const char *pid)
 	if (mount_table_read_file(path, &space->table, NULL) < 0)
 		return NULL;
 	s->n_spaces++;
-	if (!s->processes_only)
+	if (s->look != LOOK_PROCESSES)
 		space_report(s, space, pid);
 	return space;
 }
@@ -355,7 +379,7 @@ static int processes_look(struct search *s, struct err *err)
 		if (isdigit((unsigned char)entry->d_name[0]))
 			space_of(s, entry->d_name);
 	rewinddir(dir);
-	while ((entry = readdir(dir))) {
+	while (s->look != LOOK_MOUNTS && (entry = readdir(dir))) {
 		const struct space *space;
 
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
@@ -395,27 +419,55 @@ static void kernel_look(struct search *s)
 			found_add(s, "used as swap");
 }
 
-/* argv: devno except_below most processes_only */
+/* Notes what data is mounted on here, and the private directory. */
+static int tree_look(struct search *s, const char *data, struct err *err)
+{
+	AUTO_TABLE struct mount_table t = { .n = 0 };
+	const struct mount_entry *e;
+	int r = mount_table_read(&t, err);
+	size_t i;
+
+	if (r < 0)
+		return r;
+	e = mount_table_find(&t, data);
+	for (i = 0; i < t.n; i++) {
+		unsigned which = e && t.e[i].id == e->parent ? 0 : 1;
+
+		if (which == 0 || (s->except_below &&
+				   strcmp(t.e[i].target, s->except_below) == 0)) {
+			s->on[which].id = t.e[i].id;
+			s->on[which].devno = t.e[i].devno;
+			s->on[which].group = t.e[i].group;
+		}
+	}
+	return 0;
+}
+
+/* argv: devno except_below most look data */
 HELPER_COMMAND(command_holders)
 {
-	struct search s = { .except_below = *argv[1] ? argv[1] : NULL,
-			    .processes_only = argv[3][0] == '1' };
-	uint64_t devno, most;
+	struct search s = { .except_below = *argv[1] ? argv[1] : NULL };
+	uint64_t devno, most, look;
 	size_t i;
 	int r = word_u64(argv[0], &devno, err);
 
 	if (r == 0)
 		r = word_u64(argv[2], &most, err);
+	if (r == 0)
+		r = word_u64(argv[3], &look, err);
+	if (r == 0 && *argv[4])
+		r = tree_look(&s, argv[4], err);
 	if (r < 0)
 		return r;
 	s.devno = devno;
+	s.look = look;
 	s.most = most < HOLDERS_MOST ? (unsigned)most : HOLDERS_MOST;
 	s.who = json_object_new_array();
 	if (!s.who)
 		return err_oom(err);
 	node_of_device(s.devno, s.node, sizeof(s.node));
 	link_read("self", "ns/mnt", s.own_space, sizeof(s.own_space));
-	if (!s.processes_only)
+	if (s.look != LOOK_PROCESSES)
 		kernel_look(&s);
 	r = processes_look(&s, err);
 	for (i = 0; i < s.n_spaces; i++)
@@ -428,17 +480,18 @@ HELPER_COMMAND(command_holders)
 
 /* --- the daemon's side --- */
 
-static int holders_ask(dev_t devno, const char *except_below, bool processes,
-		       unsigned most, struct buf *who)
+static int holders_ask(dev_t devno, const char *except_below, int look,
+		       const char *data, unsigned most, struct buf *who)
 {
 	const struct call c = { .deadline_ms = CALL_NO_DEADLINE,
 				.token = "", .job = "" };
 	AUTO(auto_json) struct json_object *reply = NULL;
-	char dev_word[WORD_MAX], most_word[WORD_MAX];
+	char dev_word[WORD_MAX], most_word[WORD_MAX], look_word[WORD_MAX];
 	const char *argv[] = { "holders", word_of_u64(dev_word, devno),
 			       except_below ? except_below : "",
 			       word_of_u64(most_word, most),
-			       processes ? "1" : "0", NULL };
+			       word_of_u64(look_word, (uint64_t)look),
+			       data, NULL };
 	struct json_object *list;
 	struct err err;
 	size_t i;
@@ -463,10 +516,16 @@ static int holders_ask(dev_t devno, const char *except_below, bool processes,
 int mount_holders(dev_t devno, const char *except_below, unsigned most,
 		  struct buf *who)
 {
-	return holders_ask(devno, except_below, false, most, who);
+	return holders_ask(devno, except_below, LOOK_ALL, "", most, who);
+}
+
+int mount_holders_beyond(dev_t devno, const char *except_below,
+			 const char *data, unsigned most, struct buf *who)
+{
+	return holders_ask(devno, except_below, LOOK_MOUNTS, data, most, who);
 }
 
 int mount_users(dev_t devno, unsigned most, struct buf *who)
 {
-	return holders_ask(devno, NULL, true, most, who);
+	return holders_ask(devno, NULL, LOOK_PROCESSES, "", most, who);
 }

@@ -28,9 +28,24 @@ static int path_check(const char *what, const char *path, struct err *err)
 		       path ? path : "");
 }
 
+/* Has it a peer group that its parent is not in? */
+static bool has_own_group(const struct mount_table *t,
+			  const struct mount_entry *e)
+{
+	size_t i;
+
+	if (!e->group)
+		return false;
+	for (i = 0; i < t->n; i++)
+		if (t->e[i].id == e->parent)
+			return t->e[i].group != e->group;
+	return true;
+}
+
 int mount_private_root(const char *dir, struct err *err)
 {
 	AUTO_TABLE struct mount_table t = { .n = 0 };
+	const struct mount_entry *e;
 	int r = path_check("the private directory", dir, err);
 
 	if (r == 0)
@@ -41,12 +56,17 @@ int mount_private_root(const char *dir, struct err *err)
 		return err_errno(err, errno, "make '%s'", dir);
 	if (chmod(dir, 0700) < 0)
 		return err_errno(err, errno, "set the mode of '%s'", dir);
-	if (!mount_table_find(&t, dir) &&
-	    mount(dir, dir, "none", MS_BIND, "") < 0)
+	e = mount_table_find(&t, dir);
+	if (e && has_own_group(&t, e))
+		return 0;
+	if (!e && mount(dir, dir, "none", MS_BIND, "") < 0)
 		return err_errno(err, errno, "bind '%s' on itself", dir);
-	/* Also when it was found: a crash may have come between the two. */
-	if (mount("none", dir, "none", MS_PRIVATE, "") < 0)
-		return err_errno(err, errno, "make '%s' a private mount", dir);
+	/* Also when it was found: a crash may have come in between. Private
+	 * first, so that it leaves the group of the mount around it. */
+	if (mount("none", dir, "none", MS_PRIVATE, "") < 0 ||
+	    mount("none", dir, "none", MS_SHARED, "") < 0)
+		return err_errno(err, errno, "make '%s' a mount with a peer "
+				 "group of its own", dir);
 	return 0;
 }
 

@@ -15,8 +15,10 @@
  * loses no mount. Each call that may sleep runs in a helper process.
  */
 
-/* Makes @dir (0700) a private mount of its own, so that what is mounted below
- * reaches no other namespace by propagation. Idempotent. */
+/* Makes @dir (0700) a mount with a peer group of its own: what is mounted below
+ * comes into no namespace that has not copied it, and those that have (each
+ * service of systemd's with a PrivateTmp of its own) let go when we unmount;
+ * were it private, they would hold every device until they end. Idempotent. */
 int mount_private_root(const char *dir, struct err *err);
 
 struct mount_spec {
@@ -65,6 +67,8 @@ struct mount_entry {
 	char *target, *source, *root, *fstype, *options, *super_options;
 	dev_t devno;
 	int id, parent;
+	uint64_t group, master;  /* peer groups: its own, the one it follows;
+				  * 0 = none */
 	bool shared;
 };
 struct mount_table {
@@ -83,5 +87,12 @@ const struct mount_entry *mount_table_find(const struct mount_table *t,
  * Appends at most @most holders to @who. Return: how many were found. */
 int mount_holders(dev_t devno, const char *except_below, unsigned most,
 		  struct buf *who);
+
+/* Of these, the mounts that stay when @data is unmounted: neither it nor what
+ * propagation takes along with it, as in a container that has the tree by
+ * rslave. Processes that merely use it are not looked for: they keep @data
+ * itself busy. */
+int mount_holders_beyond(dev_t devno, const char *except_below,
+			 const char *data, unsigned most, struct buf *who);
 
 #endif

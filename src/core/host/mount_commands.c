@@ -217,7 +217,9 @@ static bool mount_has_program(const char *fstype, char *program, size_t room)
 	return false;
 }
 
-/* Clones @fd's mount (not what is mounted below it) and puts it at @target. */
+/* Clones @fd's mount (not what is mounted below it) and puts it at @target, out
+ * of the peer group that the clone is in: what somebody mounts below the one
+ * does not appear below the other. */
 static int bind_at(int fd, const char *target, struct mount_attr *a)
 {
 	AUTO(auto_fd) int tree = -1;
@@ -226,8 +228,10 @@ static int bind_at(int fd, const char *target, struct mount_attr *a)
 					 OPEN_TREE_CLOEXEC);
 	if (tree < 0)
 		return -errno;
-	if ((a->attr_set || a->attr_clr) &&
-	    mount_setattr(tree, "", AT_EMPTY_PATH, a, sizeof(*a)) < 0)
+	a->propagation = MS_PRIVATE;
+	/* Before Linux 5.12 it stays in the group, which mostly shows nowhere. */
+	if (mount_setattr(tree, "", AT_EMPTY_PATH, a, sizeof(*a)) < 0 &&
+	    (errno != ENOSYS || a->attr_set || a->attr_clr))
 		return -errno;
 	if (move_mount(tree, "", AT_FDCWD, target,
 		       MOVE_MOUNT_F_EMPTY_PATH) < 0)

@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 
 #include "base/auto.h"
+#include "base/parse.h"
 #include "core/host/commands.h"
 #include "core/host/mount.h"
 #include "core/host/mount_internal.h"
@@ -22,8 +23,21 @@ static char *copy(const char *text)
 	return strdup(text ? text : "");
 }
 
+/* "shared:12 master:3": the number behind @key; 0 where it is not there. */
+static uint64_t group_of(const char *fields, const char *key)
+{
+	const char *at = fields ? strstr(fields, key) : NULL;
+	uint64_t n;
+
+	if (!at)
+		return 0;
+	at += strlen(key);
+	return parse_u64(at, strspn(at, "0123456789"), &n, NULL) < 0 ? 0 : n;
+}
+
 static int entry_fill(struct mount_entry *e, struct libmnt_fs *fs)
 {
+	const char *fields = mnt_fs_get_optional_fields(fs);
 	unsigned long flags = 0;
 
 	mnt_fs_get_propagation(fs, &flags);
@@ -38,6 +52,8 @@ static int entry_fill(struct mount_entry *e, struct libmnt_fs *fs)
 		.id = mnt_fs_get_id(fs),
 		.parent = mnt_fs_get_parent_id(fs),
 		.shared = flags & MS_SHARED,
+		.group = group_of(fields, "shared:"),
+		.master = group_of(fields, "master:"),
 	};
 	return e->target && e->source && e->root && e->fstype && e->options &&
 	       e->super_options ? 0 : -ENOMEM;
