@@ -23,6 +23,7 @@ volfs_simcloud_SOURCES = \
 	tools/simcloud_admin.c \
 	tools/simcloud_attach.c \
 	tools/simcloud_disk.c \
+	tools/simcloud_plug.c \
 	tools/simcloud_server.c \
 	tools/simcloud_snapshot.c \
 	tools/simcloud_store.c \

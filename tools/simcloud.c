@@ -24,13 +24,15 @@ struct options {
 	const char *dir;
 	int port;                        /* -1 = the unix socket */
 	bool background, stop;
+	const char *plug;                /* NULL = as the last time */
 	char **set;                      /* KEY=VALUE each */
 	int n_set;
 };
 
 static void usage(FILE *out)
 {
-	fputs("Usage: volfs-simcloud [-b] [-p PORT] [-s KEY=VALUE]... DIR\n"
+	fputs("Usage: volfs-simcloud [-b] [-p PORT] [-s KEY=VALUE]...\n"
+	      "                      [--plug PROGRAM] DIR\n"
 	      "       volfs-simcloud --stop DIR\n\n"
 	      "A simulated cloud whose objects live in DIR. It listens at\n"
 	      "DIR/socket until SIGTERM, --stop, or until DIR is gone.\n\n"
@@ -39,6 +41,10 @@ static void usage(FILE *out)
 	      "  -p, --port=PORT      listen at 127.0.0.1:PORT instead, 0 = any\n"
 	      "                       (the number is in DIR/port)\n"
 	      "  -s, --set=KEY=VALUE  a setting, as GET /admin/settings shows\n"
+	      "      --plug=PROGRAM   volumes are real disks, not loop devices:\n"
+	      "                       PROGRAM plug|grow ID SERIAL IMAGE\n"
+	      "                       PROGRAM pull ID SERIAL\n"
+	      "                       (\"\": loop devices; default as before)\n"
 	      "      --stop           end the one in DIR, remove its devices\n"
 	      "  -h, --help           this text\n", out);
 }
@@ -50,6 +56,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		{ "background", no_argument, NULL, 'b' },
 		{ "port", required_argument, NULL, 'p' },
 		{ "set", required_argument, NULL, 's' },
+		{ "plug", required_argument, NULL, 'P' },
 		{ "stop", no_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -73,6 +80,9 @@ static int read_options(int argc, char **argv, struct options *o)
 				return -1;
 			o->set[o->n_set++] = optarg;
 			break;
+		case 'P':
+			o->plug = optarg;
+			break;
 		case 'S':
 			o->stop = true;
 			break;
@@ -90,7 +100,8 @@ static int read_options(int argc, char **argv, struct options *o)
 
 static int dir_open(struct cloud *s, const char *dir, struct err *err)
 {
-	static const char *const below[] = { "volumes", "snapshots" };
+	static const char *const below[] = { "volumes", "snapshots",
+					     "plugged" };
 	AUTO(auto_free) char *real = NULL;
 	size_t i;
 
@@ -195,7 +206,9 @@ static int serve_here(struct cloud *s, const struct options *o, int ready_fd,
 	r = store_open(s, err);
 	if (r < 0)
 		return r;
-	r = apply_settings(s, o, err);
+	r = plug_load(s, o->plug, err);
+	if (r == 0)
+		r = apply_settings(s, o, err);
 	if (r == 0) {
 		s->tokens_at_ms = clock_ms();
 		cloud_reconcile(s);
@@ -282,6 +295,8 @@ static int stop(struct cloud *s, struct err *err)
 
 	if (r == -EBUSY)
 		r = end_process(s, err);
+	if (r == 0)
+		r = plug_load(s, NULL, err);
 	if (r == 0 && disk_unplug_all(s, err) < 0)
 		r = -err->num;
 	return r;

@@ -14,6 +14,7 @@
  *	simcloud_attach.c    attachments, and what time brings
  *	simcloud_snapshot.c  snapshots, restore
  *	simcloud_disk.c      what lies behind a volume
+ *	simcloud_plug.c      volumes as real disks
  *	simcloud_admin.c     settings, rules, counts
  *
  * One mutex, cloud.lock, protects the store and everything in struct cloud
@@ -55,12 +56,17 @@ struct settings {
 	char region[64];
 	char kind[16];                   /* of new volumes: block share directory */
 	char silent[256];                /* operations never answered, or "*" */
+	char by_id[128];                 /* what real disks are promised to be
+					  * called, "{serial}" in it; "" = nothing */
 };
 
 struct cloud {
 	char dir[4096];                  /* absolute */
 	int dir_fd, lock_fd;
 	atomic_bool stopping;
+	char plug[4096];                 /* the program for real disks; "": they
+					  * are loop devices. Never a setting:
+					  * whoever reaches us could run it. */
 
 	pthread_mutex_t lock;
 	sqlite3 *db;
@@ -129,6 +135,7 @@ void id_make(const char *prefix, char *out, size_t room);
 
 struct disk {
 	char path[4200];                 /* image or directory */
+	char id[128];                    /* of the volume or snapshot */
 	bool is_directory;
 };
 
@@ -142,22 +149,39 @@ int disk_make(const struct disk *d, uint64_t size_bytes, struct err *err);
 int disk_copy(const struct disk *from, const struct disk *to,
 	      uint64_t size_bytes, struct err *err);
 int disk_remove(const struct disk *d, struct err *err);
-/* The loop device: made or found, gone or already gone. */
+/* The loop device, or the real disk: made or found, gone or already gone. */
 int disk_plug(struct cloud *s, const struct disk *d, char *device,
 	      size_t room, struct err *err);
 int disk_unplug(struct cloud *s, const struct disk *d, bool force,
 		struct err *err);
 /* After the image grew. */
-int disk_regrow(const struct disk *d, struct err *err);
+int disk_regrow(struct cloud *s, const struct disk *d, struct err *err);
 /* Writes what a plugged disk's device still holds to the image. */
 int disk_flush(const struct disk *d, struct err *err);
 bool disk_inode(const struct disk *d, struct backing *out);
-/* All loop devices on files below volumes/, whoever made them; or those that
- * no attachment in the store accounts for. */
+/* All real disks, and all loop devices on files below volumes/, whoever made
+ * them; or those that no attachment in the store accounts for. */
 int disk_unplug_all(struct cloud *s, struct err *err);
 int disk_unplug_unknown(struct cloud *s, struct err *err);
 /* Those that we made, when nothing is left but their inodes. */
 void disk_abandon(struct cloud *s);
+
+/* ---- simcloud_plug.c: real disks, in place of loop devices ---- */
+
+/* Which program: @given, or where that is NULL the one of the last time. */
+int plug_load(struct cloud *s, const char *given, struct err *err);
+/* The serial of the disk of a volume. */
+void plug_serial(const char *id, char *out, size_t room);
+/* These block for as long as the program runs, a minute at most. */
+int plug_disk(struct cloud *s, const struct disk *d, struct err *err);
+int plug_grow(struct cloud *s, const struct disk *d, struct err *err);
+int plug_pull(struct cloud *s, const char *id, struct err *err);
+/* All that are plugged but those that @keep (may be NULL) is true for. */
+int plug_pull_all(struct cloud *s, bool (*keep)(struct cloud *s,
+						const char *id),
+		  struct err *err);
+/* Has that volume been plugged, and not yet pulled? */
+bool plug_is_noted(struct cloud *s, const char *id);
 
 /* ---- simcloud_volume.c ---- */
 

@@ -40,6 +40,27 @@ static int read_bond(struct cloud *s, struct request *q, struct bond *b)
 	return 0;
 }
 
+/* What a real disk is promised to be known by. */
+static void show_promise(struct cloud *s, const char *id, struct buf *out)
+{
+	const char *pattern = s->set.by_id, *hole = strstr(pattern, "{serial}");
+	char serial[32], name[256];
+
+	plug_serial(id, serial, sizeof(serial));
+	buf_puts(out, ",\"serial\":");
+	buf_json_string(out, serial);
+	if (!*pattern)
+		return;
+	if (hole)
+		snprintf(name, sizeof(name), "%.*s%s%s",
+			 (int)(hole - pattern), pattern, serial,
+			 hole + strlen("{serial}"));
+	else
+		snprintf(name, sizeof(name), "%s", pattern);
+	buf_puts(out, ",\"by_id\":");
+	buf_json_string(out, name);
+}
+
 static int answer_bond(struct cloud *s, struct request *q,
 		       const struct bond *b)
 {
@@ -51,6 +72,8 @@ static int answer_bond(struct cloud *s, struct request *q,
 	if (b->disk.is_directory) {
 		buf_puts(&q->reply, ",\"directory\":");
 		buf_json_string(&q->reply, b->disk.path);
+	} else if (s->plug[0]) {
+		show_promise(s, q->object, &q->reply);
 	} else if (disk_inode(&b->disk, &inode)) {
 		buf_printf(&q->reply, ",\"dev\":%llu,\"ino\":%llu",
 			   (unsigned long long)inode.dev,

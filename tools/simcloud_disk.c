@@ -24,6 +24,7 @@ static void disk_at(struct cloud *s, const char *below, const char *id,
 		    const char *kind, struct disk *out)
 {
 	out->is_directory = strcmp(kind, "block") != 0;
+	snprintf(out->id, sizeof(out->id), "%s", id);
 	snprintf(out->path, sizeof(out->path), "%s/%s/%s%s", s->dir, below, id,
 		 out->is_directory ? "" : ".img");
 }
@@ -246,6 +247,10 @@ int disk_plug(struct cloud *s, const struct disk *d, char *device,
 		snprintf(device, room, "%s", "");
 		return 0;
 	}
+	if (s->plug[0]) {
+		plug_serial(d->id, device, room);
+		return plug_disk(s, d, err);
+	}
 	/* Noted first: what is noted and not there does no harm. */
 	if (disk_inode(d, &b))
 		loops_note(s, &b, true);
@@ -275,17 +280,21 @@ int disk_unplug(struct cloud *s, const struct disk *d, bool force,
 {
 	struct backing b;
 
+	if (!d->is_directory && s->plug[0] && plug_is_noted(s, d->id))
+		return plug_pull(s, d->id, err);
 	if (d->is_directory || !disk_inode(d, &b))
 		return 0;
 	return unplug(s, &b, force, err);
 }
 
-int disk_regrow(const struct disk *d, struct err *err)
+int disk_regrow(struct cloud *s, const struct disk *d, struct err *err)
 {
 	struct loop_device loop;
 	struct backing b;
 	uint64_t size_bytes;
 
+	if (!d->is_directory && s->plug[0] && plug_is_noted(s, d->id))
+		return plug_grow(s, d, err);
 	if (d->is_directory || !disk_inode(d, &b) ||
 	    loop_find(b.dev, b.ino, &loop, NULL) < 0)
 		return 0;
@@ -309,7 +318,7 @@ int disk_flush(const struct disk *d, struct err *err)
 	return 0;
 }
 
-/* Is the volume of the image "ID.img" plugged, by the store? */
+/* Is the volume of the image "ID.img", or of that id, plugged by the store? */
 static bool is_known(struct cloud *s, const char *file)
 {
 	char id[128];
@@ -345,12 +354,16 @@ static int unplug_files(struct cloud *s, bool known_too, struct err *err)
 
 int disk_unplug_all(struct cloud *s, struct err *err)
 {
-	return unplug_files(s, true, err);
+	int r = s->plug[0] ? plug_pull_all(s, NULL, err) : 0;
+
+	return unplug_files(s, true, err) < 0 ? -1 : r;
 }
 
 int disk_unplug_unknown(struct cloud *s, struct err *err)
 {
-	return unplug_files(s, false, err);
+	int r = s->plug[0] ? plug_pull_all(s, is_known, err) : 0;
+
+	return unplug_files(s, false, err) < 0 ? -1 : r;
 }
 
 void disk_abandon(struct cloud *s)

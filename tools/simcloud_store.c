@@ -227,6 +227,7 @@ static const struct setting {
 	NUMBER(volumes, "0"), NUMBER(volume_bytes, "1073741824"),
 	TEXT(types, "standard,fast"), TEXT(zones, "zone-a,zone-b"),
 	TEXT(region, "sim-1"), TEXT(kind, "block"), TEXT(silent, ""),
+	TEXT(by_id, ""),
 #undef NUMBER
 #undef TEXT
 };

@@ -588,7 +588,7 @@ static int grow(struct cloud *s, struct request *q, const char *kind,
 	disk_of_volume(s, q->object, kind, &disk);
 	if (!disk.is_directory && disk_inode(&disk, &b) &&
 	    (disk_make(&disk, (uint64_t)bytes, &err) < 0 ||
-	     disk_regrow(&disk, &err) < 0))
+	     disk_regrow(s, &disk, &err) < 0))
 		return answer_error(q, 500, "InternalError", "%s", err.text);
 	db_run(s, "UPDATE volumes SET size_bytes=? WHERE id=?", "is", bytes,
 	       q->object);

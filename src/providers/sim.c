@@ -7,8 +7,8 @@
  * The service is volfs-simcloud (tools/simcloud*.c), JSON over HTTP on a unix
  * socket, version 1; its routes stand in tools/simcloud_server.c. Without an
  * `endpoint` the driver starts one in `directory`. Volumes are files on loop
- * devices or directories of this machine; nothing costs money, and it takes as
- * long as the options say.
+ * devices or directories of this machine, or real disks that a program plugs;
+ * nothing costs money, and it takes as long as the options say.
  *
  * Everything of the vtable is there. Encryption is a flag without a key.
  *
@@ -87,6 +87,13 @@ static const struct opt_spec sim_options[] = {
 	  .max = 10000, .help = "Objects in one page of a listing." },
 	{ "silent", OPT_STR, AT(silent),
 	  .help = "Operations never answered: 'list,attach', or '*'." },
+	{ "plug", OPT_PATH, AT(plug),
+	  .help = "A program that makes volumes real disks of this machine, in "
+		  "place of loop devices: PROGRAM plug|grow ID SERIAL IMAGE, "
+		  "PROGRAM pull ID SERIAL. Heeded when the cloud starts." },
+	{ "plugById", OPT_STR, AT(plug_by_id),
+	  .help = "Name below /dev/disk/by-id that real disks are promised to "
+		  "have besides the serial, a pattern: 'nvme-*_{serial}'." },
 	{ "requestTimeout", OPT_DURATION, AT(timeout_ms), .dflt = "60s",
 	  .min = 10, .help = "How long one request may take." },
 	{ NULL }

@@ -22,6 +22,7 @@ struct sim_session {
 
 	/* Options. */
 	char *endpoint, *directory, *host, *host_zone, *kind, *silent;
+	char *plug, *plug_by_id;
 	char **types, **zones;
 	uint64_t latency_ms, jitter_ms, pending_ms, lag_ms, timeout_ms;
 	uint64_t volumes, volume_bytes, page_size, request_limit;
@@ -44,8 +45,10 @@ struct sim_session {
 /* sim_cloud.c: the cloud of one's own, where no endpoint is configured. */
 
 /* Starts volfs-simcloud in @dir unless it runs there. It lives on, as a cloud
- * does: `volfs-simcloud --stop DIR` ends it. */
-int sim_cloud_start(const struct call *c, const char *dir, struct err *err);
+ * does: `volfs-simcloud --stop DIR` ends it. @plug: its program for real
+ * disks, "" = none. */
+int sim_cloud_start(const struct call *c, const char *dir, const char *plug,
+		    struct err *err);
 /* What the options say of it, as its settings; a JSON object. */
 void sim_cloud_settings(const struct sim_session *s, struct buf *out);
 

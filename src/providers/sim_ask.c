@@ -68,7 +68,8 @@ static int own_cloud(struct sim_session *s, const struct call *c,
 {
 	AUTO(auto_http_reply) struct http_reply reply;
 	AUTO(auto_buf) struct buf body = BUF_INIT(8192);
-	int r = sim_cloud_start(c, s->directory, err);
+	int r = sim_cloud_start(c, s->directory, s->plug ? s->plug : "",
+				err);
 
 	http_reply_init(&reply);
 	if (r < 0)

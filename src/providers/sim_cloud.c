@@ -46,10 +46,11 @@ static int program_find(char *out, size_t room, struct err *err)
 	return err_errno(err, errno, "the simulated cloud's program '%s'", out);
 }
 
-static int spawn(const char *program, const char *dir, int stderr_fd,
-		 pid_t *pid, struct err *err)
+static int spawn(const char *program, const char *dir, const char *plug,
+		 int stderr_fd, pid_t *pid, struct err *err)
 {
-	const char *argv[] = { program, "--background", dir, NULL };
+	const char *argv[] = { program, "--background", "--plug", plug, dir,
+			       NULL };
 	char *const environment[] = { (char *)(uintptr_t)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 				      NULL };
 	posix_spawn_file_actions_t actions;
@@ -102,7 +103,8 @@ static int await(const struct call *c, pid_t pid, int *status, struct err *err)
 	}
 }
 
-int sim_cloud_start(const struct call *c, const char *dir, struct err *err)
+int sim_cloud_start(const struct call *c, const char *dir, const char *plug,
+		    struct err *err)
 {
 	AUTO(auto_fd) int out = -1;
 	AUTO(auto_fd) int in = -1;
@@ -118,7 +120,7 @@ int sim_cloud_start(const struct call *c, const char *dir, struct err *err)
 		return err_errno(err, errno, "making a pipe");
 	in = ends[0];
 	out = ends[1];
-	r = spawn(program, dir, out, &pid, err);
+	r = spawn(program, dir, plug, out, &pid, err);
 	if (r == 0)
 		r = await(c, pid, &status, err);
 	if (r < 0)
@@ -180,6 +182,8 @@ void sim_cloud_settings(const struct sim_session *s, struct buf *out)
 	buf_json_string(out, s->kind);
 	buf_puts(out, ",\"silent\":");
 	buf_json_string(out, s->silent ? s->silent : "");
+	buf_puts(out, ",\"by_id\":");
+	buf_json_string(out, s->plug_by_id ? s->plug_by_id : "");
 	put_list(out, "types", s->types);
 	put_list(out, "zones", s->zones);
 	buf_putc(out, '}');

@@ -487,12 +487,34 @@ int sim_parse_snapshots(const char *text, size_t len,
 	return parse_page(text, len, "snapshots", NULL, out, next, err);
 }
 
+/* A real disk: found by what it is promised to be known by. */
+static int parse_promise(struct json_object *o, const char *serial,
+			 struct attach_result *out, struct err *err)
+{
+	struct attach_result a = { .kind = KIND_BLOCK };
+	const char *by_id = NULL;
+	int r = json_opt_string(o, "disk.by_id", NULL, &by_id, err);
+
+	if (r < 0)
+		return r;
+	if (!*serial)
+		return err_set(err, EPROTO, "'disk.serial' in the answer is empty");
+	a.device.serial = strdup(serial);
+	a.device.by_id = by_id ? strdup(by_id) : NULL;
+	if (!a.device.serial || (by_id && !a.device.by_id)) {
+		attach_done(&a);
+		return err_oom(err);
+	}
+	*out = a;
+	return 0;
+}
+
 int sim_parse_attach(const char *text, size_t len, struct attach_result *out,
 		     struct err *err)
 {
 	AUTO(auto_json) struct json_object *o = NULL;
 	struct attach_result a = { .kind = KIND_BLOCK };
-	const char *kind = NULL, *directory = NULL;
+	const char *kind = NULL, *directory = NULL, *serial = NULL;
 	char **copy;
 	int r = json_parse(text, len, "the answer", &o, err);
 
@@ -500,6 +522,11 @@ int sim_parse_attach(const char *text, size_t len, struct attach_result *out,
 		r = json_get_string(o, "disk.kind", &kind, err);
 	if (r < 0)
 		return r;
+	r = json_opt_string(o, "disk.serial", NULL, &serial, err);
+	if (r < 0)
+		return r;
+	if (!strcmp(kind, "block") && serial)
+		return parse_promise(o, serial, out, err);
 	if (!strcmp(kind, "block")) {
 		r = json_get_size(o, "disk.dev", &a.device.backing_dev, err);
 		if (r == 0)

@@ -216,10 +216,14 @@ static void test_attach(void **state)
 {
 	static const char block[] =
 		"{\"disk\":{\"kind\":\"block\",\"dev\":65024,\"ino\":12}}";
+	static const char disk[] =
+		"{\"disk\":{\"kind\":\"block\",\"serial\":\"vol01\",\"by_id\":"
+		"\"nvme-*_vol01\"}}";
 	static const char share[] =
 		"{\"disk\":{\"kind\":\"share\",\"directory\":\"/x\"}}";
 	static const char *const bad[] = {
 		"{\"disk\":{\"kind\":\"block\",\"dev\":65024}}",
+		"{\"disk\":{\"kind\":\"block\",\"serial\":\"\"}}",
 		"{\"disk\":{\"kind\":\"share\"}}",
 		"{\"disk\":{\"kind\":\"share\",\"directory\":\"x\"}}",
 		"{\"disk\":null}", "{}", "[",
@@ -234,6 +238,12 @@ static void test_attach(void **state)
 	assert_int_equal(a.device.backing_dev, 65024);
 	assert_int_equal(a.device.backing_ino, 12);
 	attach_done(&a);
+	assert_int_equal(sim_parse_attach(disk, strlen(disk), &a, &err), 0);
+	assert_int_equal(a.kind, KIND_BLOCK);
+	assert_string_equal(a.device.serial, "vol01");
+	assert_string_equal(a.device.by_id, "nvme-*_vol01");
+	attach_done(&a);
+	memset(&a, 0, sizeof(a));
 	assert_int_equal(sim_parse_attach(share, strlen(share), &a, &err), 0);
 	assert_int_equal(a.kind, KIND_SHARE);
 	assert_string_equal(a.source, "/x");
