@@ -39,6 +39,7 @@ libvolfs_core_a_SOURCES += \
 	src/core/verb_create.c \
 	src/core/verb_daemon.c \
 	src/core/verb_mount.c \
+	src/core/verb_remains.c \
 	src/core/verb_remove.c \
 	src/core/verb_set.c \
 	src/core/verb_snapshot.c \

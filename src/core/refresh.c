@@ -112,7 +112,7 @@ static struct volume *find_placeholder(struct service *s,
 
 static void resolve_local(struct volume_local *l, void *arg)
 {
-	l->failed = false;
+	l->failed = l->unresolved = false;
 	l->fault.at_s = 0;
 }
 

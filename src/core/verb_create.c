@@ -456,6 +456,10 @@ static int make_create(struct job *j, struct job *batch,
 	f.size_bytes = w.spec.size_bytes;
 	f.type = w.spec.type;
 	f.zone = w.spec.zone;
+	f.iops = w.spec.iops;
+	f.throughput_bytes_per_s = w.spec.throughput_bytes_per_s;
+	f.encrypted = w.spec.encrypted;
+	f.encryption_key = w.spec.encryption_key;
 	f.created_at_s = clock_unix_s();
 	f.blank = w.spec.blank;
 	f.source = w.snapshot ? SOURCE_SNAPSHOT
@@ -511,7 +515,7 @@ int verb_show_placeholder(struct job *j, struct err *err)
 
 static void local_created(struct volume_local *l, void *arg)
 {
-	l->failed = false;
+	l->failed = l->unresolved = false;
 	l->fault.at_s = 0;
 }
 
@@ -600,15 +604,13 @@ out:
 	return 0;
 }
 
-static bool is_ambiguous(int num)
-{
-	return num == ETIMEDOUT || num == EPROTO || num == EHOSTUNREACH ||
-	       num == EIO || num == ECANCELED || num == EAGAIN;
-}
-
+/* @arg: whether something may have been made all the same. */
 static void local_failed(struct volume_local *l, void *arg)
 {
+	const bool *unresolved = arg;
+
 	l->failed = true;
+	l->unresolved |= *unresolved;
 }
 
 /* Nothing is at the service and the caller knows: nothing stays. Otherwise the
@@ -617,6 +619,7 @@ static void local_failed(struct volume_local *l, void *arg)
 void verb_create_failed(struct job *j)
 {
 	struct volume *v = service_volume(j->svc, j->serial);
+	bool unresolved = is_ambiguous(j->err.num);
 	struct volume_node *node;
 
 	if (!v)
@@ -628,9 +631,10 @@ void verb_create_failed(struct job *j)
 		volume_update(j->svc, j->serial,
 			      &(struct volume_update){
 				      .local = error ? local_failed : NULL,
-				      .set_job = true, .store = error },
+				      .arg = &unresolved, .set_job = true,
+				      .store = error },
 			      NULL);
-	} else if (j->told && !j->early && !is_ambiguous(j->err.num)) {
+	} else if (j->told && !j->early && !unresolved) {
 		service_forget(j->svc, &node, 1, "refused");
 	} else {
 		struct volume_facts f = v->f;
@@ -639,7 +643,7 @@ void verb_create_failed(struct job *j)
 		volume_update(j->svc, j->serial,
 			      &(struct volume_update){
 				      .facts = &f, .local = local_failed,
-				      .set_job = true, .store = true,
+				      .arg = &unresolved, .set_job = true, .store = true,
 				      .event = "create-failed" }, NULL);
 	}
 	volume_node_unref(node);
@@ -652,6 +656,7 @@ void create_recover(struct service *s)
 	struct inventory *inv = service_inventory(s);
 	/* What is being made has no id yet; mostly there is none. */
 	bool any = inv->n_ids < inv->n_volumes;
+	bool unresolved = true;
 
 	for (size_t i = 0; any && i < inv->n_volumes; i++) {
 		struct volume *v = service_volume(s, inv->by_serial[i]->serial);
@@ -665,6 +670,7 @@ void create_recover(struct service *s)
 				      &(struct volume_update){
 					      .facts = &f,
 					      .local = local_failed,
+					      .arg = &unresolved,
 					      .store = true,
 					      .event = "create-failed" }, NULL);
 		}

@@ -45,6 +45,15 @@ void tombstone_add(struct service *s, const char *id);
 void tombstone_hold(struct service *s, const char *id);
 void tombstone_drop(struct service *s, const char *id);
 
+/* Of this error of a creation: something may have been made all the same. */
+bool is_ambiguous(int num);
+/* For the removal of a volume or snapshot that has no id: looks whether its
+ * creation left something. *@v is then that, with its id in the store; its
+ * listing is held off by a tombstone. Else it stays as it was. Blocks. An error
+ * says that nobody knows. Takes and gives the reference. */
+int remains_of_volume(struct job *j, struct volume **v, struct err *err);
+int remains_of_snapshot(struct job *j, struct snapshot **sn, struct err *err);
+
 /* Deletes it there and waits until it is gone. */
 int remove_at_service(struct job *j, struct volume *v, struct err *err);
 

@@ -220,49 +220,6 @@ static int check_remove(struct job *j, struct err *err)
 	return r;
 }
 
-struct orphan {
-	const char *token;
-	const struct job *job;
-	const struct call *call;
-	int result;
-	struct err *err;
-};
-
-static int remove_orphan(void *arg, const struct volume_facts *f,
-			 struct err *err)
-{
-	struct orphan *o = arg;
-	struct service *s = o->job->svc;
-
-	if (!f->token || strcmp(f->token, o->token) != 0)
-		return 0;
-	o->result = s->provider->remove(s->session, o->call, f, o->err);
-	return 0;
-}
-
-static int skip_snapshot(void *arg, const struct snapshot_facts *f,
-			 struct err *err)
-{
-	return 0;
-}
-
-/* A creation that failed without a verdict may have made something: what
- * carries its token goes. */
-static int dismiss(struct job *j, const struct call *c, const struct volume *v,
-		   struct err *err)
-{
-	struct orphan o = { v->f.token, j, c, 0, err };
-	struct volume_sink sink = { remove_orphan, skip_snapshot, &o };
-	int r;
-
-	if (!v->f.token)
-		return 0;
-	job_step(j, "look-for-remains");
-	r = PROVIDER_CALL(j, c, j->svc->provider->list(j->svc->session, c,
-						       &sink, err), err);
-	return r < 0 ? r : o.result < 0 ? o.result : 0;
-}
-
 /* Asks until the service no longer knows it. */
 static int wait_until_gone(struct job *j, const struct call *c, const char *id,
 			   struct err *err)
@@ -307,8 +264,6 @@ int remove_at_service(struct job *j, struct volume *v, struct err *err)
 
 	job_call(j, &c);
 	job_step(j, "delete");
-	if (!v->f.id)
-		return dismiss(j, &c, v, err);
 	deleting.state = VOLUME_DELETING;
 	volume_update(j->svc, j->serial,
 		      &(struct volume_update){ .facts = &deleting }, NULL);
@@ -388,7 +343,10 @@ static int run_remove(struct job *j, struct err *err)
 		return 0;
 	r = may_remove(j, v, err);
 	if (r == 0) {
-		r = remove_at_service(j, v, err);
+		if (!v->f.id)
+			r = remains_of_volume(j, &v, err);
+		if (r == 0 && v->f.id)
+			r = remove_at_service(j, v, err);
 		if (r < 0)
 			err_wrap(err, "remove '%s'", j->name);
 	}
@@ -678,6 +636,12 @@ struct imported {
 	struct service *svc;
 	char *id;
 };
+
+static int skip_snapshot(void *arg, const struct snapshot_facts *f,
+			 struct err *err)
+{
+	return 0;
+}
 
 static int note_id(void *arg, const struct volume_facts *f, struct err *err)
 {

@@ -131,7 +131,8 @@ static void forget_placeholder(struct job *j)
 {
 	struct snapshot *sn = service_snapshot(j->svc, j->snapshot);
 
-	if (sn && !sn->f.id && j->told && !j->early)
+	if (sn && !sn->f.id && j->told && !j->early &&
+	    !is_ambiguous(j->err.num))
 		snapshot_forget(j->svc, sn);
 	else if (sn && !sn->f.id) {
 		struct snapshot_facts f = sn->f;
@@ -301,6 +302,8 @@ static int run_snapshot_remove(struct job *j, struct err *err)
 	job_call(j, &c);
 	job_step(j, "delete");
 	r = may_remove(j, sn, err);
+	if (r == 0 && !sn->f.id)
+		r = remains_of_snapshot(j, &sn, err);
 	FAULT_POINT("job.snapshot-remove.before-call");
 	if (r == 0 && sn->f.id)
 		r = PROVIDER_CALL(j, &c, j->svc->provider->snapshot_remove(

@@ -166,6 +166,8 @@ struct volume_local {
 	bool went_read_only;         /* the kernel gave up on it */
 
 	bool failed;                 /* its creation failed: state error */
+	bool unresolved;             /* and nobody knows whether it made
+				      * something: its token may find it */
 	bool gone;                   /* no longer at the service: state lost */
 	bool orphaned_name;          /* listed by id because of its name */
 	int64_t last_used_at_s;

@@ -70,6 +70,7 @@ static const struct field fields[] = {
 	FIELD(usage_at_s, INT64, 0),
 	FIELD(went_read_only, BOOL, 0),
 	FIELD(failed, BOOL, 0),
+	FIELD(unresolved, BOOL, 0),
 	FIELD(gone, BOOL, 0),
 	FIELD(orphaned_name, BOOL, 0),
 	FIELD(last_used_at_s, INT64, 0),

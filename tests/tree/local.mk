@@ -22,6 +22,7 @@ TREE_SIM_TESTS = \
 	tests/tree/sim-lag.sh \
 	tests/tree/sim-life.sh \
 	tests/tree/sim-outside.sh \
+	tests/tree/sim-remains.sh \
 	tests/tree/sim-tags.sh \
 	tests/tree/sim-unreachable.sh \
 	tests/tree/signal-background-job.sh \
