@@ -20,10 +20,11 @@ void js_end(struct buf *b)
 void js_key(struct buf *b, const char *key)
 {
 	if (b->len && b->data[b->len - 1] != '{')
-		buf_putc(b, ',');
-	buf_putc(b, '"');
+		buf_append(b, ",\"", 2);
+	else
+		buf_putc(b, '"');
 	buf_puts(b, key);
-	buf_puts(b, "\":");
+	buf_append(b, "\":", 2);
 }
 
 void js_text(struct buf *b, const char *key, const char *value)
@@ -35,7 +36,7 @@ void js_text(struct buf *b, const char *key, const char *value)
 void js_number(struct buf *b, const char *key, int64_t value)
 {
 	js_key(b, key);
-	buf_printf(b, "%lld", (long long)value);
+	buf_number(b, value);
 }
 
 void js_known(struct buf *b, const char *key, int64_t value)

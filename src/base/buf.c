@@ -77,9 +77,18 @@ static bool buf_grow(struct buf *b, size_t more)
 	return true;
 }
 
+/* What buf_grow() finds where nothing is to be done, as it mostly is. */
+static inline bool has_room(const struct buf *b, size_t more)
+{
+	return !b->failed && more <= b->max - b->len &&
+	       more < b->room - b->len;
+}
+
 void buf_append(struct buf *b, const void *data, size_t len)
 {
-	if (!buf_grow(b, len) || len == 0)
+	if (!has_room(b, len) && !buf_grow(b, len))
+		return;
+	if (len == 0)
 		return;
 	memcpy(b->data + b->len, data, len);
 	b->len += len;
@@ -94,6 +103,21 @@ void buf_puts(struct buf *b, const char *text)
 void buf_putc(struct buf *b, char c)
 {
 	buf_append(b, &c, 1);
+}
+
+void buf_number(struct buf *b, int64_t n)
+{
+	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+	char text[24];
+	char *at = text + sizeof(text);
+
+	do {
+		*--at = (char)('0' + left % 10);
+		left /= 10;
+	} while (left);
+	if (n < 0)
+		*--at = '-';
+	buf_append(b, at, (size_t)(text + sizeof(text) - at));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
@@ -173,8 +197,13 @@ void buf_json_string(struct buf *b, const char *text)
 	buf_putc(b, '"');
 	while (s[run]) {
 		unsigned char c = s[run];
-		size_t len = utf8_char_len(s + run);
+		size_t len;
 
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+			run++;   /* nearly all there is */
+			continue;
+		}
+		len = utf8_char_len(s + run);
 		if (len && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
 			run += len;
 			continue;

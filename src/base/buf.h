@@ -32,6 +32,7 @@ void auto_buf(struct buf *b);           /* for AUTO() */
 void buf_append(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *text);
 void buf_putc(struct buf *b, char c);
+void buf_number(struct buf *b, int64_t n);      /* decimal */
 void buf_printf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)

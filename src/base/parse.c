@@ -394,9 +394,21 @@ char *format_duration_ms(char *out, uint64_t ms)
 	return out;
 }
 
+/* @n digits of @value, and what follows them. Return: behind that. */
+static char *put_digits(char *at, int value, int n, char then)
+{
+	for (int i = n - 1; i >= 0; i--) {
+		at[i] = (char)('0' + value % 10);
+		value /= 10;
+	}
+	at[n] = then;
+	return at + n + 1;
+}
+
 char *format_time(char *out, int64_t unix_s)
 {
 	struct tm tm;
+	char *at = out;
 	time_t t;
 
 	if (unix_s < TIME_FIRST)
@@ -404,13 +416,15 @@ char *format_time(char *out, int64_t unix_s)
 	if (unix_s > TIME_LAST)
 		unix_s = TIME_LAST;
 	t = (time_t)unix_s;
-	/* The % are for the compiler, which cannot see that they all fit. */
 	gmtime_r(&t, &tm);
-	snprintf(out, FORMAT_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ",
-		 (unsigned)(tm.tm_year + 1900) % 10000,
-		 (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100,
-		 (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
-		 (unsigned)tm.tm_sec % 100);
+	/* Not printf(): each status has several, and each size of one. */
+	at = put_digits(at, tm.tm_year + 1900, 4, '-');
+	at = put_digits(at, tm.tm_mon + 1, 2, '-');
+	at = put_digits(at, tm.tm_mday, 2, 'T');
+	at = put_digits(at, tm.tm_hour, 2, ':');
+	at = put_digits(at, tm.tm_min, 2, ':');
+	at = put_digits(at, tm.tm_sec, 2, 'Z');
+	*at = '\0';
 	return out;
 }
 

@@ -28,6 +28,21 @@ static void appends(void **state)
 	assert_memory_equal(b.data, "one 2 three 4\0x", 16);
 }
 
+static void numbers(void **state)
+{
+	AUTO(auto_buf) struct buf b = BUF_INIT(1000);
+
+	buf_number(&b, 0);
+	buf_putc(&b, ' ');
+	buf_number(&b, -7);
+	buf_putc(&b, ' ');
+	buf_number(&b, INT64_MAX);
+	buf_putc(&b, ' ');
+	buf_number(&b, INT64_MIN);
+	assert_string_equal(buf_str(&b), "0 -7 9223372036854775807 "
+					 "-9223372036854775808");
+}
+
 static void grows_to_the_ceiling_and_no_further(void **state)
 {
 	AUTO(auto_buf) struct buf b = BUF_INIT(1000);
@@ -188,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(appends),
+		cmocka_unit_test(numbers),
 		cmocka_unit_test(grows_to_the_ceiling_and_no_further),
 		cmocka_unit_test(a_failure_stays),
 		cmocka_unit_test(sizes_do_not_run_over),
