@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,11 +15,13 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/host/helper.h"
 #include "core/provider.h"
 #include "fs/fuse_reply.h"
 #include "fs/publish.h"
+#include "fs/show.h"
 #include "fs/start.h"
 
 extern char **environ;
@@ -240,10 +243,20 @@ static void wakeups_block(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static void notify_ready(const char *more)
+{
+	unsigned n = count_services(fs.engine);
+
+	start_notify("READY=1\nSTATUS=serves %s, %u service%s%s",
+		     fs.mount_point, n, n == 1 ? "" : "s", more);
+}
+
 static void reload_done(void *arg, const struct answer *a)
 {
 	if (a->num)
 		log_error("reload after SIGHUP: %s", err_name(a->num));
+	notify_ready(a->num ? "; the configuration was not read again: the "
+			      "log says why" : "");
 }
 
 static void reload(void)
@@ -251,6 +264,8 @@ static void reload(void)
 	struct request r = { .verb = verb_find("reload"), .text = "",
 			     .pid = getpid() };
 
+	start_notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64 "000\n"
+		     "STATUS=reading the configuration again", clock_ms());
 	if (r.verb)
 		engine_submit(fs.engine, &r, reload_done, NULL, NULL);
 }
@@ -296,6 +311,21 @@ static int run_dir_lock(const char *run, struct err *err)
 	return err_set(err, EBUSY, "the run directory '%s' is in use by another "
 		       "daemon: stop it, or give this one a directory of its "
 		       "own with --run", run);
+}
+
+/* For who stops the daemon by its number, as an init script does. */
+static void run_dir_note_pid(const char *run)
+{
+	AUTO(auto_free) char *path = NULL;
+	AUTO(auto_fd) int fd = -1;
+
+	if (asprintf(&path, "%s/volfsd.lock", run) < 0)
+		path = NULL;
+	fd = path ? open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW)
+		  : -1;
+	if (fd < 0 || dprintf(fd, "%d\n", getpid()) < 0)
+		log_warn("write the daemon's number to '%s/volfsd.lock': %s",
+			 run, strerror(errno));
 }
 
 static int directories_make(struct arguments *a, struct err *err)
@@ -419,10 +449,13 @@ static int run_daemon(struct arguments *a)
 		r = ready = start_daemon(&err);
 	if (r < 0)
 		return say(&err);
+	run_dir_note_pid(a->run);
 	start_raise_limits();
 	mallopt(M_ARENA_MAX, 2);
 	wakeups_block(&set);
 	start_warn_namespace();
+	start_notify("STATUS=reading what is known, looking for what is "
+		     "mounted");
 	r = tree_start(a, &err);
 	if (r >= 0 && ready >= 0 &&
 	    asprintf(&log, "%s/volfsd.log", a->run) < 0)
@@ -435,10 +468,12 @@ static int run_daemon(struct arguments *a)
 		return 1;
 	}
 	log_info("volfsd %s serves %s", PACKAGE_VERSION, fs.mount_point);
-	start_notify("READY=1");
+	notify_ready("");
 	why = wait_for_end(&set);
 	say_end(why);
-	start_notify("STOPPING=1");
+	start_notify("STOPPING=1\nSTATUS=ends; %s", why == FS_END_DOWN ?
+		     "every volume is unmounted" :
+		     "volumes stay mounted for the next start");
 	/* Who wrote to `down` is told that it worked. */
 	if (why == FS_END_DOWN)
 		pendings_drain(fs.pendings, DOWN_ANSWER_MS);

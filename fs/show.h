@@ -46,6 +46,9 @@ void show_daemon_readme(const struct object *o, struct buf *out);
 void show_service_readme(const struct object *o, struct buf *out);
 void show_volume_readme(const struct object *o, struct buf *out);
 
+/* How many services the tree lists. */
+unsigned count_services(struct engine *e);
+
 /* A fault's sentence and a newline; nothing where there is none. */
 void show_fault(const struct fault *f, struct buf *out);
 

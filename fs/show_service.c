@@ -181,7 +181,7 @@ void show_job_status(const struct object *o, struct buf *out)
 
 /* ---- the daemon ---- */
 
-static unsigned count_services(struct engine *e)
+unsigned count_services(struct engine *e)
 {
 	struct service *s[32];
 	unsigned count = 0, after = 0;

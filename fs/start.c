@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,25 +144,46 @@ void start_warn_namespace(void)
 			 "ProtectHome, PrivateDevices)");
 }
 
-void start_notify(const char *text)
+/* One datagram: the protocol is that of sd_notify(3). */
+static int notify_send(const char *path, const char *text)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	size_t len = path ? strlen(path) : 0;
+	size_t len = strlen(path);
+	AUTO(auto_fd) int fd = -1;
 
-	if (len < 2 || len >= sizeof(to.sun_path))
-		return;
+	if (len < 2 || len >= sizeof(to.sun_path) ||
+	    (path[0] != '/' && path[0] != '@'))
+		return -EINVAL;
 	memcpy(to.sun_path, path, len);
 	if (to.sun_path[0] == '@')
 		to.sun_path[0] = '\0';
-	AUTO(auto_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 ||
-	    sendto(fd, text, strlen(text), MSG_NOSIGNAL,
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL,
 		   (const struct sockaddr *)&to,
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) <
 	    0)
-		log_warn("tell systemd that volfsd is ready: %s",
-			 strerror(errno));
+		return -errno;
+	return 0;
+}
+
+void start_notify(const char *fmt, ...)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	char text[1024];
+	va_list ap;
+	int r;
+
+	if (!path || !*path)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r = notify_send(path, text);
+	if (r < 0)
+		log_warn("tell systemd at '%s' (NOTIFY_SOCKET) how volfsd is: "
+			 "%s", path, strerror(-r));
 }
 
 void start_raise_limits(void)

@@ -20,8 +20,11 @@ int start_directory(const char *path, unsigned mode, struct err *err);
 /* Warns where mounts made here do not reach the host. */
 void start_warn_namespace(void);
 
-/* Tells systemd (by $NOTIFY_SOCKET; nothing where there is none). */
-void start_notify(const char *text);
+/* Tells systemd: lines of sd_notify(3), "READY=1\nSTATUS=..." (by
+ * $NOTIFY_SOCKET; nothing where there is none). Never blocks for long: where
+ * nobody reads, the message is dropped with a warning. */
+void start_notify(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2)));
 
 /* As many descriptors as the hard limit lets. */
 void start_raise_limits(void);

@@ -40,6 +40,7 @@ TREE_TESTS = \
 	tests/tree/config-unknown-key.sh \
 	tests/tree/daemon-background.sh \
 	tests/tree/daemon-down.sh \
+	tests/tree/daemon-notify.sh \
 	tests/tree/daemon-second.sh \
 	tests/tree/daemon-sigkill.sh \
 	tests/tree/daemon-sigterm.sh \
