@@ -15,6 +15,23 @@ volctl_SOURCES = \
 	tools/volctl_wait.c
 volctl_LDADD = libvolfs-base.a $(JSON_LIBS)
 
+# mount.volfs, which is umount.volfs too: for mount(8). It shares with volctl
+# how the tree is read and written, and needs libmount for the note of a mount.
+sbin_PROGRAMS += mount.volfs
+mount_volfs_CFLAGS = $(AM_CFLAGS) $(MOUNT_CFLAGS)
+mount_volfs_CPPFLAGS = $(AM_CPPFLAGS) -DVOLFS_SBINDIR='"$(sbindir)"' \
+	-DVOLFS_BINDIR='"$(bindir)"'
+mount_volfs_SOURCES = \
+	tools/mount_volfs.c tools/mount_volfs.h \
+	tools/mount_notes.c \
+	tools/mount_place.c \
+	tools/mount_tree.c \
+	tools/volctl.h \
+	tools/volctl_error.c \
+	tools/volctl_show.c \
+	tools/volctl_tree.c
+mount_volfs_LDADD = libvolfs-base.a $(MOUNT_LIBS) $(JSON_LIBS)
+
 # volfs-simcloud: the simulated cloud behind the sim driver.
 libexec_PROGRAMS += volfs-simcloud
 volfs_simcloud_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(MICROHTTPD_CFLAGS)

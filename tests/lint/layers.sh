@@ -24,7 +24,11 @@ check "src/net" "src/net/*.[ch]" 'base/|net/|curl/|json-c/|openssl/'
 check "src/core" "src/core/*.[ch]" 'base/|net/|core/|yaml|sqlite3|json-c/'
 check "src/core/host" "src/core/host/*.[ch]" 'base/|core/host/|json-c/|libudev|libmount/|blkid/'
 check "fs" "fs/*.[ch]" 'base/|core/|fs/|fuse'
-check "tools" "tools/*.[ch]" 'base/|tools/|json-c/|sqlite3|microhttpd|fs/node.h|fs/fs.h'
+check "tools" "tools/*.[ch]" 'base/|tools/|json-c/|sqlite3|microhttpd|fs/node.h|fs/fs.h|libmount/'
+# Those for mount(8) and for what systemd makes of fstab need its table.
+grep -ln '<libmount/' tools/*.[ch] |
+	grep -vx 'tools/mount_[a-z]*\.c' |
+	sed 's|$| (libmount is for the mount helpers)|' | grep . && failed=1
 
 # A driver: itself, what a driver is, and its own library.
 for f in src/providers/*.[ch]; do

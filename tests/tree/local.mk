@@ -64,6 +64,10 @@ TREE_TESTS = \
 	tests/tree/mount-auto.sh \
 	tests/tree/mount-busy.sh \
 	tests/tree/mount-subpath.sh \
+	tests/tree/mount8-fstab.sh \
+	tests/tree/mount8-options.sh \
+	tests/tree/mount8-refused.sh \
+	tests/tree/mount8-volume.sh \
 	tests/tree/names-bytes.sh \
 	tests/tree/names-limits.sh \
 	tests/tree/owner-delegated.sh \
@@ -93,6 +97,7 @@ CRASH_TESTS = \
 
 EXTRA_DIST += $(TREE_SIM_TESTS) $(TREE_TESTS) $(TREE_ALONE_TESTS) \
 	$(CRASH_TESTS) tests/lib.sh tests/lib/crash.sh tests/lib/crowd.sh \
+	tests/lib/mount8.sh \
 	tests/lib/life.sh tests/run
 
 check-tree: all $(check_PROGRAMS)
