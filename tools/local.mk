@@ -32,6 +32,13 @@ mount_volfs_SOURCES = \
 	tools/volctl_tree.c
 mount_volfs_LDADD = libvolfs-base.a $(MOUNT_LIBS) $(JSON_LIBS)
 
+# What a line of fstab does not tell systemd. Built always, so that it is
+# tested; installed where systemd is.
+noinst_PROGRAMS += volfs-fstab-generator
+volfs_fstab_generator_CFLAGS = $(AM_CFLAGS) $(MOUNT_CFLAGS)
+volfs_fstab_generator_SOURCES = tools/fstab_generator.c
+volfs_fstab_generator_LDADD = libvolfs-base.a $(MOUNT_LIBS)
+
 # volfs-simcloud: the simulated cloud behind the sim driver.
 libexec_PROGRAMS += volfs-simcloud
 volfs_simcloud_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(MICROHTTPD_CFLAGS)

@@ -83,6 +83,8 @@ TREE_TESTS = \
 	tests/tree/store-newer.sh \
 	tests/tree/store-read-only.sh \
 	tests/tree/superblock-lost.sh \
+	tests/tree/systemd-fstab.sh \
+	tests/tree/sysv-script.sh \
 	tests/tree/verb-idempotent.sh \
 	tests/tree/volctl-alone.sh \
 	tests/tree/write-lines.sh \
@@ -137,7 +139,14 @@ check-fuzz: $(check_PROGRAMS)
 .PHONY: check-tree check-crash check-sanitizers check-valgrind check-fuzz
 
 # distcheck: nothing may be skipped there, whatever kind of test it is.
-DISTCHECK_CONFIGURE_FLAGS = --enable-werror --enable-fault-points
+# What is installed outside of the prefix goes into it here.
+DISTCHECK_CONFIGURE_FLAGS = --enable-werror --enable-fault-points \
+	--with-systemdsystemunitdir='$${prefix}/lib/systemd/system' \
+	--with-systemdsystemgeneratordir='$${prefix}/lib/systemd/system-generators' \
+	--with-tmpfilesdir='$${prefix}/lib/tmpfiles.d' \
+	--with-udevrulesdir='$${prefix}/lib/udev/rules.d' \
+	--with-initscriptdir='$${prefix}/etc/init.d' \
+	--with-mounthelperdir='$${prefix}/helpers'
 installcheck-local:
 	@case $(abs_builddir) in \
 	*/_build/sub) \
