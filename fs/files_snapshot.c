@@ -91,6 +91,11 @@ static bool has_id(const struct object *o)
 	return o->snap->f.id != NULL;
 }
 
+static bool has_size(const struct object *o)
+{
+	return driver_notes(o, NOTION_SIZE);
+}
+
 static bool has_volume(const struct object *o)
 {
 	struct volume *v = o->snap->volume_serial ?
@@ -110,7 +115,8 @@ static const struct attr snapshot_rows[] = {
 	{ "id", SNAPSHOT_ID, SNAPSHOT_DIR, CLASS_STATUS, .present = has_id,
 	  .show = show_id,
 	  .help = "The service's id; there once the service has it." },
-	{ "size", SNAPSHOT_SIZE, SNAPSHOT_DIR, CLASS_STATUS, .show = show_size,
+	{ "size", SNAPSHOT_SIZE, SNAPSHOT_DIR, CLASS_STATUS,
+	  .present = has_size, .show = show_size,
 	  .help = "The volume's size when it was taken, bytes." },
 	{ "state", SNAPSHOT_STATE, SNAPSHOT_DIR, CLASS_STATUS, .polls = true,
 	  .show = show_state,

@@ -82,6 +82,7 @@ static void show_by_id(const struct object *o, struct buf *out)
 	}
 
 PRESENT(has_id, o->vol->f.id != NULL)
+PRESENT(has_size, driver_notes(o, NOTION_SIZE))
 PRESENT(has_type, driver_notes(o, NOTION_TYPE))
 PRESENT(has_iops, driver_notes(o, NOTION_IOPS))
 PRESENT(has_throughput, driver_notes(o, NOTION_THROUGHPUT))
@@ -128,7 +129,7 @@ static const struct attr volume_rows[] = {
 	  .show = show_volume_jobs,
 	  .help = "The last 16 jobs, newest last, one a line." },
 	{ "size", VOLUME_SIZE, VOLUME_DIR, CLASS_SETTING, .setting = "size",
-	  .show = show_size,
+	  .present = has_size, .show = show_size,
 	  .help = "Bytes. Accepts K M G T P (1024) and KB MB GB TB PB (1000); it "
 		  "can only grow, and what is mounted grows with it." },
 	{ "type", VOLUME_TYPE, VOLUME_DIR, CLASS_SETTING, .setting = "type",

@@ -132,7 +132,8 @@ static void service_defaults(const struct object *o, struct buf *out)
 	char text[FORMAT_MAX];
 
 	buf_puts(out, "What a new volume gets where the line does not say:\n\n");
-	default_line(out, "size", format_size(text, c->size_bytes));
+	if (driver_notes(o, NOTION_SIZE))
+		default_line(out, "size", format_size(text, c->size_bytes));
 	if (driver_notes(o, NOTION_TYPE))
 		default_line(out, "type", c->type);
 	if (driver_notes(o, NOTION_ZONE))

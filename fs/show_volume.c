@@ -26,7 +26,7 @@ bool driver_notes(const struct object *o, unsigned notion)
 {
 	const struct provider *p = service_provider(o->svc);
 
-	return p && (p->notions & notion);
+	return p && provider_notes(p, notion);
 }
 
 enum volume_kind object_volume_kind(const struct object *o)
@@ -141,7 +141,8 @@ static void status_settings(const struct object *o, struct buf *b)
 {
 	const struct volume_facts *f = &o->vol->f;
 
-	js_number(b, "size_bytes", (int64_t)f->size_bytes);
+	if (driver_notes(o, NOTION_SIZE))
+		js_number(b, "size_bytes", (int64_t)f->size_bytes);
 	if (driver_notes(o, NOTION_TYPE))
 		js_text(b, "type", f->type);
 	if (driver_notes(o, NOTION_IOPS))
@@ -473,7 +474,8 @@ void show_snapshot_status(const struct object *o, struct buf *out)
 	js_text(out, "id", f->id);
 	js_text(out, "state", snapshot_state_name(f->state));
 	js_known(out, "progress_percent", f->progress_percent);
-	js_number(out, "size_bytes", (int64_t)f->size_bytes);
+	if (driver_notes(o, NOTION_SIZE))
+		js_number(out, "size_bytes", (int64_t)f->size_bytes);
 	js_time(out, "created_at", f->created_at_s);
 	js_bool(out, "scheduled", f->scheduled);
 	js_bool(out, "protect", o->snap->protect);

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "core/host/helper.h"
+#include "core/host/mount.h"
 
 #define CALL_MS 60000
 #define SETTLE_MS 30000
@@ -176,6 +177,8 @@ uint64_t small_size(struct suite *t)
 	struct bounds b = { 0 };
 	uint64_t size = 32 << 20;
 
+	if (t->p->unsized)
+		return 0;
 	if (t->p->bounds)
 		t->p->bounds(t->s, &b);
 	if (size < b.size_min_bytes)
@@ -448,8 +451,37 @@ static void drop_all(struct suite *t)
  * Content
  */
 
-/* The file that stands for the content: @path, or t->skip set. For a device,
- * *@held says that device_release() is due. */
+static const char *content_mount(const struct suite *t, char out[300])
+{
+	snprintf(out, 300, "%s/content", t->dir);
+	return out;
+}
+
+/* A share of a server: mounted as the core would, where that may be done. */
+static bool content_of_share(struct suite *t, const struct call *c,
+			     const struct attach_result *a, char *path,
+			     size_t room, bool *held)
+{
+	char target[300];
+	struct mount_spec m = { a->source, content_mount(t, target), a->fstype,
+				a->options ? a->options : "", false };
+	struct err err = ERR_INIT;
+	int r;
+
+	if (geteuid() != 0) {
+		t->skip = "shares are mounted by root";
+		path[0] = '\0';
+		return true;
+	}
+	r = mount_private(c, &m, &err);
+	NEED_OK(r, &err, "mounting the share");
+	*held = true;
+	snprintf(path, room, "%s/conformance", target);
+	return true;
+}
+
+/* The file that stands for the content: @path, or t->skip set. *@held says
+ * that content_release() is due. */
 static bool content_path(struct suite *t, const struct attach_result *a,
 			 char *path, size_t room, bool *held)
 {
@@ -471,10 +503,20 @@ static bool content_path(struct suite *t, const struct attach_result *a,
 		snprintf(path, room, "%s", dev.path);
 		*held = true;
 	} else {
-		t->skip = "the content of shares is not reached from here";
-		path[0] = '\0';
+		return content_of_share(t, &c, a, path, room, held);
 	}
 	return true;
+}
+
+static int content_release(struct suite *t, const struct call *c,
+			   const struct attach_result *a, struct err *err)
+{
+	char target[300];
+
+	if (a->kind == KIND_SHARE)
+		return mount_umount(c, content_mount(t, target), UMOUNT_PLAIN,
+				    err);
+	return device_release(c, &a->device, err);
 }
 
 static bool content_io(const char *path, unsigned char byte, bool write_it,
@@ -517,7 +559,7 @@ static bool content(struct suite *t, const struct volume_facts *v,
 	if (ok && path[0])
 		ok = content_io(path, byte, write_it, (int)a.kind);
 	if (held) {
-		r = device_release(&c, &a.device, &err);
+		r = content_release(t, &c, &a, &err);
 		if (r < 0)
 			diag(__FILE__, __LINE__, "release: %s", err.text);
 		ok = ok && r == 0;

@@ -140,7 +140,7 @@ static int one_word(const char *s, size_t len, const struct verb *v,
 	if (r)
 		return r < 0 ? r : 0;
 	w = find_word(v, s, key);
-	if (!w || (w->notion && p && !(p->notions & w->notion)))
+	if (!w || (w->notion && p && !provider_notes(p, w->notion)))
 		return unknown_word(v, s, key, err);
 	if (!eq && !w->flag)
 		return err_set(err, EINVAL, "%s: '%s' needs a value: %s=...",
@@ -279,6 +279,18 @@ static void usage_word(const struct verb *v, const struct word_spec *w,
 	buf_putc(out, '\n');
 }
 
+/* The verb's example, where the driver has what it speaks of. */
+static const char *example_of(const struct verb *v, const struct provider *p)
+{
+	struct line l = { .n = 0 };
+
+	if (!v->example || line_parse(v->example, strlen(v->example), v, p, &l,
+				      NULL) < 0)
+		return "1";
+	line_done(&l);
+	return v->example;
+}
+
 void verb_usage(const struct verb *v, struct service *svc, const char *path,
 		struct buf *out)
 {
@@ -290,7 +302,7 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 	buf_printf(out, "Write one line:  [async] [dry-run] [timeout=DURATION] "
 		   "[1]%s\n\n", words_of(v)->key ? " WORD ..." : "");
 	for (const struct word_spec *w = words_of(v); w->key; w++)
-		if (!w->notion || !p || (p->notions & w->notion))
+		if (!w->notion || !p || provider_notes(p, w->notion))
 			usage_word(v, w, svc, out);
 	if (svc)
 		format_duration_ms(wait,
@@ -301,7 +313,7 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 		   "  timeout=DURATION     Wait so long for the result; the job "
 		   "goes on. Default: %s.\n", wait);
 	buf_printf(out, "\nExample:\n    echo '%s' > %s\n",
-		   v->example ? v->example : "1", path ? path : v->name);
+		   example_of(v, p), path ? path : v->name);
 	buf_printf(out, "The write's errno is the result; its sentence is in "
 		   "%s.\n",
 		   v->target == TARGET_DAEMON ? "the log and in .volfs/events"

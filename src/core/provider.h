@@ -116,14 +116,19 @@ struct bounds {
 enum notion {
 	NOTION_TYPE = 1 << 0, NOTION_IOPS = 1 << 1, NOTION_THROUGHPUT = 1 << 2,
 	NOTION_ZONE = 1 << 3, NOTION_ENCRYPTED = 1 << 4, NOTION_TAGS = 1 << 5,
-	NOTION_REGION = 1 << 6
+	NOTION_REGION = 1 << 6,
+	NOTION_SIZE = 1 << 7     /* all but what says .unsized */
 };
 
 struct provider {
 	const char *name;        /* "sim"; [a-z][a-z0-9-]* */
 	const char *title;       /* one line, for README files and --drivers */
 	enum volume_kind kind;   /* what attach() returns, unless kind_of() */
-	unsigned notions;        /* enum notion */
+	unsigned notions;        /* enum notion, without NOTION_SIZE */
+	bool unsized;            /* a volume has no size of its own, as a
+				  * directory of a share has none */
+	const char *share_type;  /* KIND_SHARE: the file system that mounts
+				  * are of, for the options they take */
 	size_t session_size;
 	const struct opt_spec *options;
 	bool parallel;           /* calls of different volumes may overlap */
@@ -219,6 +224,12 @@ struct provider {
 	int  (*help)(int argc, char **argv, struct json_object *reply,
 		     struct err *err);
 };
+
+/* Does it have that notion? */
+static inline bool provider_notes(const struct provider *p, unsigned notion)
+{
+	return notion == NOTION_SIZE ? !p->unsized : p->notions & notion;
+}
 
 /* Runs @p->help() with @words (at most 20, NULL-terminated; never a secret)
  * in a helper process (core/host/helper.h), and waits up to @c's deadline and

@@ -257,7 +257,9 @@ static int want_numbers(const struct job *j, struct wanted *w, struct err *err)
 		else
 			s->encrypted = on;
 	}
-	if (check_size(j, &s->size_bytes, err) < 0)
+	if (!provider_notes(j->svc->provider, NOTION_SIZE))
+		s->size_bytes = 0;
+	else if (check_size(j, &s->size_bytes, err) < 0)
 		return err_wrap(err, "create '%s'", j->name);
 	return 0;
 }
@@ -682,7 +684,8 @@ void create_recover(struct service *s)
 }
 
 static const struct word_spec create_words[] = {
-	{ "size", OPT_SIZE, .help = "Capacity: bytes, or with K M G T P." },
+	{ "size", OPT_SIZE, .notion = NOTION_SIZE,
+	  .help = "Capacity: bytes, or with K M G T P." },
 	{ "type", OPT_STR, .notion = NOTION_TYPE,
 	  .help = "Kind of storage, one of the service's." },
 	{ "iops", OPT_U64, .notion = NOTION_IOPS,

@@ -577,6 +577,8 @@ static int check_mount(struct job *j, struct err *err)
 		r = fs_options_check(fstype ? fstype
 				     : v->local && v->local->fstype
 					     ? v->local->fstype
+				     : j->svc->provider->share_type
+					     ? j->svc->provider->share_type
 				     : j->svc->config->core.fstype
 					     ? j->svc->config->core.fstype
 					     : "ext4", options, err);

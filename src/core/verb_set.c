@@ -39,7 +39,7 @@ static bool can_block(const struct provider *p)
 
 /* In this order also the words of `set`. */
 const struct setting settings[] = {
-	{ "size", OPT_SIZE, .field = FIELD_SIZE,
+	{ "size", OPT_SIZE, .field = FIELD_SIZE, .notion = NOTION_SIZE,
 	  .help = "Capacity: bytes, or with K M G T P. It can only grow.",
 	  .example = "20G" },
 	{ "type", OPT_STR, .field = FIELD_TYPE, .notion = NOTION_TYPE,
@@ -334,7 +334,8 @@ static int check_local(const struct job *j, const struct volume *v,
 	const char *options = job_word(j, "options");
 	const char *subpath = job_word(j, "subpath");
 	const struct volume_local *l = v->local;
-	const char *now = l && l->fstype ? l->fstype
+	const char *share = j->svc->provider->share_type;
+	const char *now = l && l->fstype ? l->fstype : share ? share
 					 : j->svc->config->core.fstype;
 
 	if (fstype && !(now && strcmp(fstype, now) == 0)) {
@@ -622,7 +623,8 @@ static int run_set(struct job *j, struct err *err)
 }
 
 static const struct word_spec set_words[] = {
-	{ "size", OPT_SIZE, .help = "Capacity; it can only grow." },
+	{ "size", OPT_SIZE, .notion = NOTION_SIZE,
+	  .help = "Capacity; it can only grow." },
 	{ "type", OPT_STR, .notion = NOTION_TYPE, .help = "Kind of storage." },
 	{ "iops", OPT_U64, .notion = NOTION_IOPS,
 	  .help = "Operations a second." },
