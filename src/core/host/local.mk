@@ -16,4 +16,5 @@ libvolfs_core_a_SOURCES += \
 	src/core/host/mount.c src/core/host/mount.h \
 	src/core/host/mount_commands.c src/core/host/mount_internal.h \
 	src/core/host/mount_table.c \
-	src/core/host/probe.c
+	src/core/host/probe.c \
+	src/core/host/share.c src/core/host/share.h

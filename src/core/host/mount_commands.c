@@ -18,6 +18,7 @@
 #include "core/host/commands.h"
 #include "core/host/device_match.h"
 #include "core/host/mount_internal.h"
+#include "core/host/share.h"
 
 #define MOUNT_PROGRAM_MS (10 * 60 * 1000)
 
@@ -152,8 +153,7 @@ static int fs_options_set(int fs, char *options, bool read_only,
 }
 
 /* @m: source, target, type, options. */
-static int mount_by_kernel(const char *const *m, bool read_only,
-			   struct err *err)
+int mount_by_kernel(const char *const *m, bool read_only, struct err *err)
 {
 	struct mount_attr a = { .attr_set = 0 };
 	AUTO(auto_free) char *options = strdup(m[3]);
@@ -184,7 +184,8 @@ static int mount_by_kernel(const char *const *m, bool read_only,
 	return 0;
 }
 
-/* File systems of servers: mount.nfs finds out addresses and versions. */
+/* File systems of other servers: their programs find out addresses and the
+ * like. */
 static int mount_by_program(const char *program, const char *const *m,
 			    bool read_only, struct err *err)
 {
@@ -203,8 +204,8 @@ static int mount_by_program(const char *program, const char *const *m,
 
 static bool mount_has_program(const char *fstype, char *program, size_t room)
 {
-	static const char *const types[] = { "nfs", "nfs4", "ceph", "cifs",
-					     "glusterfs", "lustre" };
+	static const char *const types[] = { "ceph", "cifs", "glusterfs",
+					     "lustre" };
 	char path[256];
 	size_t i;
 
@@ -342,6 +343,9 @@ HELPER_COMMAND(command_mount)
 			       "mounted there", m[0], m[1], e->source);
 	if (strcmp(m[2], "bind") == 0)
 		return mount_directory(m, read_only, err);
+	if (strcmp(m[2], "nfs") == 0 || strcmp(m[2], "nfs4") == 0)
+		return share_mount(&(struct share){ m[0], m[1], m[2], m[3],
+						    read_only }, err);
 	if (mount_has_program(m[2], program, sizeof(program)))
 		return mount_by_program(program, m, read_only, err);
 	return mount_by_kernel(m, read_only, err);

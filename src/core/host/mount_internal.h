@@ -18,6 +18,10 @@ bool path_is_below(const char *path, const char *dir);
 /* Processes only: who keeps a mount from being unmounted. */
 int mount_users(dev_t devno, unsigned most, struct buf *who);
 
+/* In a helper: mounts by the kernel's own means. @m: source, target, type,
+ * options. The negative errno is the kernel's. */
+int mount_by_kernel(const char *const *m, bool read_only, struct err *err);
+
 #define AUTO_TABLE AUTO(mount_table_done)
 
 #endif
