@@ -4,7 +4,7 @@
 set -u
 cd "${srcdir:-.}" || exit 99
 failed=0
-sources=$(find src fs tools -name '*.[ch]' | sort)
+sources=$(find src fs tools bench -name '*.[ch]' | sort)
 # Comments and strings may speak of them.
 code() {
 	sed -E 's@"([^"\\]|\\.)*"@""@g; s@//.*@@; s@/\*.*\*/@@; /^[ \t]*\*/d; s@/\*.*@@' "$1"

@@ -16,7 +16,7 @@ check() { # check WHAT FILES ALLOWED
 		[[ $name =~ ^($allowed) ]] && continue
 		echo "$f:$line: $what may not include $name"
 		failed=1
-	done < <(eval "grep -nE '^[ \t]*#[ \t]*include [<\"]((src|fs|tools|tests|base|net|core|providers)/|$libraries)' /dev/null $2" |
+	done < <(eval "grep -nE '^[ \t]*#[ \t]*include [<\"]((src|fs|tools|bench|tests|base|net|core|providers)/|$libraries)' /dev/null $2" |
 		sed -E 's/^([^:]*:[0-9]+):.*[<"]([^>"]*)[>"].*/\1:\2/')
 }
 check "src/base" "src/base/*.[ch]" 'base/'
@@ -24,6 +24,7 @@ check "src/net" "src/net/*.[ch]" 'base/|net/|curl/|json-c/|openssl/'
 check "src/core" "src/core/*.[ch]" 'base/|net/|core/|yaml|sqlite3|json-c/'
 check "src/core/host" "src/core/host/*.[ch]" 'base/|core/host/|json-c/|libudev|libmount/|blkid/'
 check "fs" "fs/*.[ch]" 'base/|core/|fs/|fuse'
+check "bench" "bench/*.[ch]" 'base/|fuse'
 check "tools" "tools/*.[ch]" 'base/|tools/|json-c/|sqlite3|microhttpd|fs/node.h|fs/fs.h|libmount/'
 # Those for mount(8) and for what systemd makes of fstab need its table.
 grep -ln '<libmount/' tools/*.[ch] |

@@ -5,8 +5,8 @@
 set -u
 cd "${srcdir:-.}" || exit 99
 failed=0
-for f in contrib/quickstart .ci/run tests/run tests/*.sh tests/*/*.sh \
-	tests/guest/run tests/guest/kernel tests/guest/boot/*.sh; do
+for f in contrib/quickstart .ci/run bench/run tests/run tests/*.sh \
+	tests/*/*.sh tests/guest/run tests/guest/kernel tests/guest/boot/*.sh; do
 	[ -e "$f" ] || continue
 	head -n 1 "$f" | grep -q '^#!' || { bash -n "$f" || failed=1; continue; }
 	[ -x "$f" ] || { echo "$f: not executable"; failed=1; }

@@ -4,7 +4,7 @@
 set -u
 cd "${srcdir:-.}" || exit 99
 failed=0
-for f in $(find src fs tools tests -name '*.[ch]'); do
+for f in $(find src fs tools bench tests -name '*.[ch]'); do
 	n=$(wc -l <"$f")
 	case $f in tests/*) limit=1200 ;; *) limit=1000 ;; esac
 	[ "$n" -le $limit ] || { echo "$f: $n lines"; failed=1; }

@@ -35,6 +35,7 @@ TESTS += $(TREE_SIM_TESTS)
 TREE_TESTS = \
 	tests/tree/crawl-tools.sh \
 	tests/tree/crawl-removers.sh \
+	tests/tree/bench-runs.sh \
 	tests/tree/bind-confined.sh \
 	tests/tree/config-reload.sh \
 	tests/tree/config-unknown-key.sh \
