@@ -103,9 +103,9 @@ def main():
         at = time.monotonic()
         try:
             FIGURES[name](bench, results)
-        except kit.Trouble as e:
+        except (kit.Trouble, OSError) as e:
             failed.append(name)
-            print(f"{name}: {e}", file=sys.stderr)
+            print(f"{name}: {e}{kit.logs_end()}", file=sys.stderr)
         print(f"... {name}: {time.monotonic() - at:.0f} s", file=sys.stderr,
               flush=True)
     text = results.text()

@@ -169,8 +169,8 @@ class Hand:
     """The same steps by hand; the names of the methods are the verbs'."""
 
     def __init__(self, fstype):
-        self.at = kit.make_dir("verbs-hand")
-        self.mnt = kit.make_dir("verbs-hand-mnt")
+        self.at = kit.make_dir("verbs-hand-" + fstype)
+        self.mnt = kit.make_dir("verbs-mnt-" + fstype)
         self.image = os.path.join(self.at, "db")
         self.fstype = fstype
         self.device = None
@@ -232,7 +232,7 @@ class Verbs:
     """The verbs of volfsd, each a write that returns when it is done."""
 
     def __init__(self, fstype):
-        self.daemon = Daemon("verbs", kit.config(
+        self.daemon = Daemon("verbs-" + fstype, kit.config(
             f"  local: {{driver: local, size: 512M, fstype: {fstype}}}\n"))
         self.daemon.start()
         self.round = 0

@@ -4,6 +4,7 @@
 Everything lies in the cell's directory ($VOLFS_CELL) and ends with the cell
 (tests/lib/cell.c): nothing here cleans up after a failure.
 """
+import glob
 import json
 import os
 import shutil
@@ -94,6 +95,15 @@ def memory_kb(pid):
     return int(lines["RssAnon"][0]), int(lines["VmRSS"][0])
 
 
+def logs_end():
+    """The last lines of the daemon that was started last."""
+    logs = glob.glob(os.path.join(CELL, "*", "volfsd.out"))
+    if not logs:
+        return ""
+    with open(max(logs, key=os.path.getmtime), encoding="utf-8") as f:
+        return "\n  " + "  ".join(f.readlines()[-10:])
+
+
 def ends(process, patience_s=30):
     process.send_signal(signal.SIGTERM)
     try:
@@ -109,6 +119,8 @@ class Daemon:
     def __init__(self, name, config=None, prefix=()):
         self.dir = make_dir(name)
         self.tree = make_dir(name, "volumes")
+        self.log = os.path.join(self.dir, "volfsd.out")
+        self.ready = None
         self.config = None
         self.prefix = list(prefix)
         self.process = None
@@ -126,31 +138,29 @@ class Daemon:
         at = os.path.join(self.dir, "notify")
         if os.path.exists(at):
             os.unlink(at)
-        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ready.bind(at)
-        ready.settimeout(PATIENCE_S)
+        self.ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.ready.bind(at)
+        self.ready.settimeout(PATIENCE_S)
         command = self.prefix + [
             VOLFSD, "-f", "--state", os.path.join(self.dir, "state"),
             "--run", os.path.join(self.dir, "run")]
         if self.config:
             command += ["--config", self.config]
         began = time.monotonic()
-        with open(self.dir + ".log", "a", encoding="utf-8") as log:
+        with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 command + [self.tree], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env=dict(os.environ, NOTIFY_SOCKET=at))
         try:
-            ready.recv(64)
+            self.ready.recv(64)
         except socket.timeout:
-            raise Trouble(f"volfsd does not start, see {self.dir}.log") \
-                from None
-        finally:
-            ready.close()
+            raise Trouble("volfsd does not start") from None
         return time.monotonic() - began
 
     def stop(self):
         if self.process:
             ends(self.process)
+            self.ready.close()
         self.process = None
 
     def status(self, service):
