@@ -17,7 +17,7 @@ noinst_LIBRARIES += libvolfs-core.a
 libvolfs_core_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(YAML_CFLAGS) \
 	$(UDEV_CFLAGS) $(MOUNT_CFLAGS) $(BLKID_CFLAGS) $(SQLITE_CFLAGS)
 libvolfs_core_a_SOURCES =
-VOLFS_CORE_LIBS = libvolfs-core.a libvolfs-base.a $(CURL_LIBS) $(JSON_LIBS) \
+VOLFS_CORE_LIBS = libvolfs-core.a libvolfs-base.a $(JSON_LIBS) \
 	$(YAML_LIBS) $(UDEV_LIBS) $(MOUNT_LIBS) $(BLKID_LIBS) $(SQLITE_LIBS)
 
 include src/core/local.mk

@@ -194,6 +194,8 @@ int64_t http_retry_after_s(const char *value, int64_t now_unix_s)
 	if (!parse_u64(value, strlen(value), &seconds, NULL))
 		return seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S
 						   : (int64_t)seconds;
+	if (curl_load(NULL) < 0)
+		return -1;
 	when = curl_getdate(value, NULL);
 	if (when == (time_t)-1)
 		return -1;

@@ -131,6 +131,8 @@ static int engine_start(struct engine *e, struct err *err)
 	sigset_t all, before;
 	int r;
 
+	if (curl_load(err) < 0)
+		return -err->num;
 	pthread_once(&curl_once, start_curl);
 	if (curl_started != CURLE_OK)
 		return err_set(err, EIO, "libcurl does not start: %s",

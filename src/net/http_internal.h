@@ -5,8 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include <curl/curl.h>
-
+#include "net/curl.h"
 #include "net/http.h"
 
 /* One attempt under way. Lives on the stack of the caller, who stays until
