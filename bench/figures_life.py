@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import kit
-from kit import Daemon, config, median, probe, run, sim
+from kit import Daemon, config, probe, run, sim
 
 KNOWN = ("From the store, without asking the service; the listing follows.")
 LOADER = ("`volfsd --version` in the same rounds: the dynamic linker's part.")
@@ -31,7 +31,7 @@ def start_times(daemon, rounds, fresh):
         linked.append(time.monotonic() - began)
         ready.append(daemon.start())
         daemon.stop()
-    return median(ready), median(linked)
+    return ready, linked
 
 
 def startup(bench, results):
@@ -40,7 +40,7 @@ def startup(bench, results):
     ready, linked = start_times(Daemon("start-cold"), rounds, fresh=True)
     results.add("start-up", "cold, nothing configured, new state", ready, "s",
                 "volfsd --version, time", linked, most=0.050, absolute=True,
-                note=LOADER, rounds=rounds)
+                note=LOADER)
     n = many(bench)
     daemon = Daemon("start-known", config(sim("cloud", n)))
     daemon.start()
@@ -50,7 +50,7 @@ def startup(bench, results):
     ready, linked = start_times(daemon, rounds, fresh=False)
     results.add("start-up", f"with {n:,} known volumes", ready, "s",
                 "volfsd --version, time", linked, most=0.300, absolute=True,
-                note=KNOWN, rounds=rounds)
+                note=KNOWN)
 
 
 def settled_kb(daemon):
@@ -146,8 +146,8 @@ def creates(bench, results):
                               f"first with {os.strerror(said['errno'])}")
         took.append(said["ns"] / 1e9)
     bound = -(-n // PARALLEL) * LATENCY_S
-    results.add("creates", f"{n:,} at once", median(took), "s",
-                "bound of the service, time", bound, most=1.2, rounds=rounds,
+    results.add("creates", f"{n:,} at once", took, "s",
+                "bound of the service, time", bound, most=1.2, 
                 note=f"A service is asked {PARALLEL} things at once "
                 f"(`parallel`), each takes {LATENCY_S * 1e3:.0f} ms, and a "
                 f"create needs one request at the least: {n:,} need "
@@ -315,10 +315,9 @@ def verbs_of(bench, results, fstype):
                     time.monotonic() - began)
         hand.end()
     for figure in dict.fromkeys(f for _, f in life):
-        t, h = median(times[figure, "volfs"]), median(times[figure, "hand"])
-        row = results.add("verbs", f"{fstype}: {figure}", t, "s",
-                          "by hand, time", h, note=HAND_NOTE, rounds=rounds)
-        row["beyond_s"] = t - h
+        results.add("verbs", f"{fstype}: {figure}", times[figure, "volfs"],
+                    "s", "by hand, time", times[figure, "hand"],
+                    beyond=True, note=HAND_NOTE)
     ours.daemon.stop()
 
 

@@ -4,14 +4,14 @@ import os
 import shutil
 
 import kit
-from kit import Bare, Daemon, config, median, path_list, probe, sim, volume
+from kit import Bare, Daemon, config, path_list, probe, sim, volume
 
 SAME_FLAGS = ("The bare server opens files with DIRECT_IO, as volfsd must: a "
               "status changes with each refresh (observed_at) without a push.")
 PINNED = ("Client and server on one CPU: without the wake-ups from CPU to "
           "CPU, which are most of the other figure and all of its noise.")
-FIRST = ("The first one after the server's start, of volfsd from its store; "
-         "of the bare server's, the ratio of the medians of the rounds.")
+FIRST = ("The first one after the server's start; volfsd has what it shows "
+         "from its store, and has asked the service by then.")
 
 
 def copy_statuses(tree, to, volumes):
@@ -52,24 +52,20 @@ def measure_reads(bench, results, name, pinned):
         dirs = [paths(t, "", n) for t in trees]
         for figure, lists in (("stat of a volume's directory", dirs),
                               ("stat of a status", files)):
-            t = [median(r) for r in
-                 probe("stat", rounds, bench.calls(20000), *lists[:3])]
+            t = probe("stat", rounds, bench.calls(20000), *lists[:3])
             results.add("stat", figure, t[0], "s", "tmpfs, speed", t[1],
-                        speed=True, least=0.8, rounds=rounds)
-            results.add("stat", figure, t[0], "s", "bare server, time", t[2],
-                        rounds=rounds)
+                        speed=True, least=0.8)
+            results.add("stat", figure, t[0], "s", "bare server, time", t[2])
     rounds = bench.rounds(61, 21)
-    t = [median(r) for r in
-         probe("read", rounds, bench.calls(500), *files, prefix=prefix)]
+    t = probe("read", rounds, bench.calls(500), *files, prefix=prefix)
     figure = "open+read+close" + (", one CPU" if pinned else "")
     note = PINNED if pinned else SAME_FLAGS
     results.add("status", figure, t[0], "s", "bare server, time", t[2],
-                most=None if pinned else 1.2, note=note, rounds=rounds)
+                most=None if pinned else 1.2, note=note)
     if not pinned:
         results.add("status", figure, t[0], "s",
-                    "bare server with page cache, time", t[3], rounds=rounds)
-        results.add("status", figure, t[0], "s", "tmpfs, time", t[1],
-                    rounds=rounds)
+                    "bare server with page cache, time", t[3])
+        results.add("status", figure, t[0], "s", "tmpfs, time", t[1])
     for server in [daemon] + bares:
         server.stop()
 
@@ -90,7 +86,8 @@ def ls_round(sizes, daemon, times):
         bare.start()
         targets = [daemon.path(name), bare.path("cloud"),
                    os.path.join(kit.CELL, "ls-tmpfs", "volumes", name)]
-        for when, again in (("first", 1), ("warm", 3)):
+        # Short ones are the more disturbed.
+        for when, again in (("first", 1), ("warm", 3 if n > 1000 else 15)):
             said = probe("run", again, "ls", "-l", "{}", "--", *targets)
             for who, rounds in zip(("volfs", "bare", "tmpfs"), said):
                 times.setdefault((when, n, who), []).extend(rounds)
@@ -117,23 +114,18 @@ def ls(bench, results):
         ls_round(sizes, daemon, times)
     largest = sizes[-1][1]
     for _, n in sizes:
-        first, warm, bare_first, tmp_first, tmp_warm = [
-            median(times[key]) for key in (
-                ("first", n, "volfs"), ("warm", n, "volfs"),
-                ("first", n, "bare"), ("first", n, "tmpfs"),
-                ("warm", n, "tmpfs"))]
+        first, warm, bare_first, bare_warm, tmp_first, tmp_warm = [
+            times[when, n, who] for who in ("volfs", "bare", "tmpfs")
+            for when in ("first", "warm")]
         results.add("ls -l", f"first, {n:,} volumes", first, "s",
                     "bare server, time", bare_first,
-                    most=1.3 if n == largest else None, note=FIRST,
-                    rounds=rounds)
+                    most=1.3 if n == largest else None, note=FIRST)
         results.add("ls -l", f"first, {n:,} volumes", first, "s",
-                    "tmpfs, time", tmp_first, rounds=rounds)
+                    "tmpfs, time", tmp_first)
         results.add("ls -l", f"warm, {n:,} volumes", warm, "s",
-                    "tmpfs, speed", tmp_warm, speed=True, least=0.8,
-                    rounds=rounds)
+                    "tmpfs, speed", tmp_warm, speed=True, least=0.8)
         results.add("ls -l", f"warm, {n:,} volumes", warm, "s",
-                    "bare server, time", median(times["warm", n, "bare"]),
-                    rounds=rounds)
+                    "bare server, time", bare_warm)
 
 
 CRAWLERS = [("find", ["find", "{}"]),
@@ -162,12 +154,11 @@ def crawl(bench, results):
         bare.start()
         targets = [daemon.path("cloud"), bare.path("cloud")]
         t = probe("run", 1, *command, "--", *targets)
-        results.add("crawlers", f"first {figure}", t[0][0], "s",
-                    "bare server, time", t[1][0], note=note, rounds=1)
+        results.add("crawlers", f"first {figure}", t[0], "s",
+                    "bare server, time", t[1], note=note)
         rounds = bench.rounds(3, 1)
-        t = [median(r) for r in probe("run", rounds, *command, "--",
-                                      *targets)]
+        t = probe("run", rounds, *command, "--", *targets)
         results.add("crawlers", f"later {figure}", t[0], "s",
-                    "bare server, time", t[1], note=note, rounds=rounds)
+                    "bare server, time", t[1], note=note)
         bare.stop()
     daemon.stop()

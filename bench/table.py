@@ -2,6 +2,7 @@
 """The results: a table that a stranger reads, and the same as JSON and TSV."""
 import json
 import os
+from statistics import median
 
 UNITS = {
     "s": [(1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")],
@@ -30,21 +31,33 @@ class Results:
         self.rows = []
 
     def add(self, group, figure, value, unit, against="", other=None,
-            speed=False, least=None, most=None, absolute=False, note="",
-            rounds=None):
+            speed=False, least=None, most=None, absolute=False, beyond=False,
+            note=""):
         """One figure.
 
         @value of volfs, @other of what it is held @against, both in @unit
-        ("s", "B", "/s"). The ratio is value/other; with @speed other/value,
-        how fast the one is in units of the other. Reached is judged of the
-        ratio, or of the value itself where @absolute.
+        ("s", "B", "/s"): a number, or one for each round. The ratio is
+        value/other; with @speed other/value, how fast the one is in units of
+        the other. It is the median of the rounds' own ratios: what disturbs
+        a round disturbs both. @beyond: the difference is shown too. Reached
+        is judged of the ratio, or of the value itself where @absolute.
         """
+        values = value if isinstance(value, list) else [value]
+        others = other if isinstance(other, list) else \
+            [other] * len(values) if other else []
+        rounds = len(values)
         ratio = None
-        if other:
-            ratio = other / value if speed else value / other
+        if others:
+            ratio = median([o / v if speed else v / o
+                            for v, o in zip(values, others)])
+        value, other = median(values), median(others) if others else None
+        difference = None
+        if beyond:
+            difference = median([v - o for v, o in zip(values, others)])
         row = dict(group=group, figure=figure, value=value, unit=unit,
-                   against=against, other=other, ratio=ratio, least=least,
-                   most=most, absolute=absolute, note=note, rounds=rounds)
+                   against=against, other=other, ratio=ratio,
+                   difference=difference, least=least, most=most,
+                   absolute=absolute, note=note, rounds=rounds)
         judged = value if absolute else ratio
         row["reached"] = None
         if (least is not None or most is not None) and judged is not None:
@@ -73,7 +86,8 @@ class Results:
         return ""
 
     def text(self):
-        head = ["", "volfs", "held against", "", "ratio", "target", "reached"]
+        head = ["", "volfs", "held against", "", "ratio", "beyond", "target",
+                "reached"]
         lines, notes = [], []
         group = None
         for r in self.rows:
@@ -89,7 +103,7 @@ class Results:
                 "  " + r["figure"] + mark, show(r["value"], r["unit"]),
                 r["against"], show(r["other"], r["unit"]),
                 "" if r["ratio"] is None else f"{r['ratio']:.2f}",
-                self._target(r),
+                show(r["difference"], r["unit"]), self._target(r),
                 {True: "yes", False: "NO", None: ""}[r["reached"]]])
         widths = [max(len(row[i]) for row in [head] + lines if i < len(row))
                   for i in range(len(head))]
@@ -98,7 +112,7 @@ class Results:
             if len(row) == 1:
                 out.append("")
             out.append("  ".join(
-                c.rjust(widths[i]) if i in (1, 3, 4) else c.ljust(widths[i])
+                c.rjust(widths[i]) if i in (1, 3, 4, 5) else c.ljust(widths[i])
                 for i, c in enumerate(row)).rstrip())
         out.append("")
         out += [f"[{i}] {n}" for i, n in enumerate(notes, 1)]
@@ -117,7 +131,7 @@ class Results:
             json.dump(dict(machine=machine, rows=self.rows), f, indent=1)
             f.write("\n")
         keys = ["group", "figure", "value", "unit", "against", "other",
-                "ratio", "least", "most", "reached"]
+                "ratio", "difference", "least", "most", "reached"]
         with open(os.path.join(directory, "results.tsv"), "w",
                   encoding="utf-8") as f:
             f.write("\t".join(keys) + "\n")
