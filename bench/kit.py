@@ -152,7 +152,8 @@ class Daemon:
                 command + [self.tree], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env=dict(os.environ, NOTIFY_SOCKET=at))
         try:
-            self.ready.recv(64)
+            while b"READY=1" not in self.ready.recv(4096):
+                pass
         except socket.timeout:
             raise Trouble("volfsd does not start") from None
         return time.monotonic() - began
