@@ -93,6 +93,7 @@ struct request {
 	struct buf reply;
 	int64_t retry_after_s;           /* -1 = none */
 	bool end_error;                  /* by a rule: what it makes ends so */
+	bool no_device;                  /* likewise: attached, and no device */
 };
 
 /* Puts an error into the answer. Return: @status. */
@@ -234,7 +235,7 @@ int volume_restore(struct cloud *s, struct request *q);
 enum fault_action {
 	FAULT_NONE, FAULT_FAIL, FAULT_FAIL_AFTER, FAULT_LOST, FAULT_DROP,
 	FAULT_SILENT, FAULT_SILENT_AFTER, FAULT_THROTTLE, FAULT_DELAY,
-	FAULT_TRUNCATE, FAULT_GARBAGE, FAULT_END_ERROR
+	FAULT_TRUNCATE, FAULT_GARBAGE, FAULT_END_ERROR, FAULT_NO_DEVICE
 };
 struct fault_rule {
 	enum fault_action action;

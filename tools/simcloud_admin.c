@@ -13,7 +13,8 @@
  * A rule: {"op":"create","at_call":3,"action":"fail","status":503,
  * "code":"Unavailable","message":"...","times":1}. "op" may be "*". Without
  * at_call (the Nth call from now) and every (each Nth) it fires on every call;
- * times is how often at most (0 = no end; 1 with at_call).
+ * times is how often at most (0 = no end; 1 with at_call). "no-device" is for
+ * "attach": it is attached by the books, and its device never appears.
  */
 
 static const char *const action_names[] = {
@@ -23,6 +24,7 @@ static const char *const action_names[] = {
 	[FAULT_SILENT_AFTER] = "silent-after", [FAULT_THROTTLE] = "throttle",
 	[FAULT_DELAY] = "delay", [FAULT_TRUNCATE] = "truncate",
 	[FAULT_GARBAGE] = "garbage", [FAULT_END_ERROR] = "end-error",
+	[FAULT_NO_DEVICE] = "no-device",
 };
 
 static int action_find(const char *name)

@@ -141,6 +141,7 @@ int volume_attach(struct cloud *s, struct request *q)
 	/* A host that exists in the store only has no devices. */
 	if (json_object_object_get_ex(q->body, "plug", &flag))
 		plug = json_object_get_boolean(flag);
+	plug = plug && !q->no_device;
 	if (s->set.attaching_ms)
 		until = now_ms() + s->set.attaching_ms;
 	if (disk_make(&b.disk, (uint64_t)b.size_bytes, &err) < 0 ||

@@ -229,6 +229,9 @@ static enum fate before_deed(struct request *q, const struct fault_rule *rule)
 	case FAULT_END_ERROR:
 		q->end_error = true;
 		break;
+	case FAULT_NO_DEVICE:
+		q->no_device = true;
+		break;
 	default:
 		break;
 	}

@@ -146,11 +146,22 @@ static int find_device(struct job *j, const struct call *c,
 			     err);
 }
 
+/* The volume as it was before this was begun, by an earlier daemon perhaps. */
+static struct volume_facts facts_before(const struct volume *v)
+{
+	struct volume_facts f = v->f;
+
+	if (f.state == VOLUME_ATTACHING)
+		f.state = VOLUME_AVAILABLE;
+	return f;
+}
+
 /* After a failure: nothing stays attached that the tree does not show. */
 static void roll_back(struct job *j, struct attached *a, struct volume *v)
 {
 	struct call c = { .deadline_ms = clock_ms() + 30000, .token = "",
 			  .job = "" };
+	struct volume_facts before = facts_before(v);
 	struct err err = ERR_INIT;
 	int r = 0;
 
@@ -163,11 +174,13 @@ static void roll_back(struct job *j, struct attached *a, struct volume *v)
 		log_warn("attach '%s/%s' failed and could not be undone: %s",
 			 j->svc->name, v->name, err.text);
 	volume_update(j->svc, j->serial,
-		      &(struct volume_update){ .facts = &v->f,
+		      &(struct volume_update){ .facts = &before,
 					       .local = r < 0 ? NULL
 							 : local_detached,
 					       .store = true, .urgent = true },
 		      NULL);
+	if (j->svc->provider->get)
+		refresh_one(j->svc, &c, j->serial, &err);
 }
 
 static bool is_here(const struct volume *v)
@@ -221,8 +234,9 @@ static int attach_at_service(struct job *j, const struct call *c,
 	if (r == 0)
 		a->json = buf_take(&json);
 	if (r < 0) {
+		f = facts_before(v);
 		volume_update(j->svc, j->serial,
-			      &(struct volume_update){ .facts = &v->f }, NULL);
+			      &(struct volume_update){ .facts = &f }, NULL);
 		r = err->num ? -err->num : err_oom(err);
 		if (!(j->engine->stopping && r == -ECANCELED))
 			take_back(j, v, -r);

@@ -217,6 +217,14 @@ static int monitor_wait(const struct call *c, struct udev_monitor *m,
 	}
 }
 
+static int did_not_appear(int64_t most_ms, const struct err *why,
+			  struct err *err)
+{
+	return err_set(err, ENODEV, "the device did not appear within %lld s "
+		       "(deviceTimeout): %s",
+		       (long long)((most_ms + 999) / 1000), why->text);
+}
+
 static int device_await(const struct call *c, const struct device_identity *id,
 			int64_t most_ms, struct device *out, struct err *err)
 {
@@ -245,10 +253,7 @@ static int device_await(const struct call *c, const struct device_identity *id,
 			r = -ENODEV;
 		}
 		if (r == -ENODEV)
-			return err_set(err, ENODEV, "the device did not appear "
-				       "within %lld s: %s",
-				       (long long)((most_ms + 999) / 1000),
-				       why.text);
+			return did_not_appear(most_ms, &why, err);
 		if (err)
 			*err = why;
 		return r;
@@ -264,7 +269,9 @@ static int loop_await(const struct call *c, const struct device_identity *id,
 		struct err why = ERR_INIT;
 		int r = loop_device_find(c, id, out, &why);
 
-		if (r != -ENODEV || clock_ms() >= end_ms) {
+		if (r == -ENODEV && clock_ms() >= end_ms)
+			return did_not_appear(most_ms, &why, err);
+		if (r != -ENODEV) {
 			if (r < 0 && err)
 				*err = why;
 			return r;
