@@ -158,10 +158,7 @@ static int open_check(const struct object *o, int flags)
 		return -EISDIR;
 	if ((flags & O_ACCMODE) == O_RDONLY)
 		return 0;
-	if (!object_is_writable(o))
-		return -EPERM;
-	/* Half of what stands there plus a line is no line. */
-	return flags & O_APPEND ? -EINVAL : 0;
+	return object_is_writable(o) ? 0 : -EPERM;
 }
 
 /* By hand: libfuse 3.14 has no word for parallel writes. */
@@ -184,6 +181,10 @@ static void tree_open(fuse_req_t req, fuse_ino_t ino,
 		r = open_check(&o, fi->flags);
 	if (r < 0) {
 		fuse_reply_err(req, -r);
+		return;
+	}
+	if ((fi->flags & O_ACCMODE) != O_RDONLY && (fi->flags & O_APPEND)) {
+		refuse_append(req, &o);
 		return;
 	}
 	if (object_is_writable(&o))

@@ -104,5 +104,8 @@ void pendings_free(struct pendings *p);
 
 /* Fills in who asks. */
 void request_fill(fuse_req_t req, struct request *r);
+/* Answers an open to append with EINVAL, once the sentence is in the object's
+ * error. */
+void refuse_append(fuse_req_t req, const struct object *o);
 
 #endif

@@ -33,6 +33,26 @@ static int write_target(const struct object *o, struct request *r)
 	return r->verb ? 0 : -EPERM;
 }
 
+/* Half of what stands there plus a line is no line. */
+void refuse_append(fuse_req_t req, const struct object *o)
+{
+	struct pending_answer how = { .kind = PENDING_NAME };
+	struct request r = { .text = "" };
+	struct err why = ERR_INIT;
+	int err = write_target(o, &r);
+
+	if (err < 0) {
+		fuse_reply_err(req, -err);
+		return;
+	}
+	err_set(&why, EINVAL, "%s: opened to append ('>>'): one write is one "
+		"whole line that replaces what is there: use '>'",
+		o->row->name);
+	r.refused = &why;
+	request_fill(req, &r);
+	pending_submit(req, &r, &how);
+}
+
 void tree_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		off_t off, struct fuse_file_info *fi)
 {

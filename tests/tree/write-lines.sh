@@ -15,6 +15,11 @@ says "$v/error" "at most 4095 bytes"
 fails_with E2BIG "$v/attach" "1$(blanks 100000)"
 is "attached" 0 "$(cat "$v/attached")"
 fails_with EINVAL --append "$v/attach" 1
+says "$v/error" "attach: opened to append"
+fails_with EINVAL --append "$v/size" 64M
+says "$v/error" "size: opened to append"
+fails_with EINVAL --append "$tree/local/.create/other" 1
+says "$tree/local/.error" "opened to append"
 fails_with EINVAL --offset=1 "$v/attach" 1
 says "$v/error" "one whole line"
 fails_with EINVAL --offset=100000 "$v/attach" 1
