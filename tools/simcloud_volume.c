@@ -665,6 +665,9 @@ int volume_change(struct cloud *s, struct request *q)
 	if (!r && name)
 		db_run(s, "UPDATE volumes SET name=? WHERE id=?", "ss", name,
 		       q->object);
+	if (!r && json_object_object_get(q->body, "hidden"))
+		db_run(s, "UPDATE volumes SET hidden=? WHERE id=?", "is",
+		       (int64_t)body_flag(q, "hidden", false), q->object);
 	return r ? r : answer_volume(s, q, 200);
 }
 

@@ -23,10 +23,13 @@
 #define LIST_MS 120000           /* one whole listing */
 #define GRACE_S 30               /* a new volume may be late in listings */
 #define VERIFY_MAX 16            /* missing volumes that are asked for singly */
+#define VERIFY_MS 10000          /* and one such question, at most */
 #define BACKOFF_MAX_MS 300000
 
 struct listing {
 	struct service *s;
+	const struct call *call; /* also for what is asked afterwards */
+	bool unanswered;         /* such a question was: no more of them */
 	struct inventory *inv;   /* as it was when the listing began */
 	uint64_t began;          /* service->clock then */
 	bool *seen;              /* by index in inv->by_serial */
@@ -241,8 +244,27 @@ static void found_again(struct volume_local *l, void *arg)
 	l->gone = false;
 }
 
+/* A question about one volume: within the listing's call, and shorter. */
+static struct call verify_call(const struct listing *l)
+{
+	struct call c = *l->call;
+	int64_t until_ms = clock_ms() + VERIFY_MS;
+
+	if (until_ms < c.deadline_ms)
+		c.deadline_ms = until_ms;
+	return c;
+}
+
+/* Of a service that does not answer one question, no other is asked. */
+static void note_answer(struct listing *l, int r)
+{
+	l->unanswered |= r == -ETIMEDOUT || r == -EHOSTUNREACH ||
+			 r == -ECANCELED || r == -EAGAIN;
+}
+
 /* A listing may lag behind what a job did a moment ago. The volume itself is
- * asked where it can be; else the listing counts once it has had its time. */
+ * asked where it can be; else the listing counts once it has had its time. But
+ * a lost one that it shows is there again, whatever else is old. */
 static void drop_late(struct listing *l)
 {
 	int64_t now_s = clock_unix_s();
@@ -255,12 +277,18 @@ static void drop_late(struct listing *l)
 			l->changed[kept++] = v;
 			continue;
 		}
-		if (l->s->provider->get && asked++ < VERIFY_MAX) {
-			struct call c = { .deadline_ms = clock_ms() + 10000,
-					  .token = "", .job = "" };
+		if (v->local && v->local->gone)
+			volume_update(l->s, v->node->serial,
+				      &(struct volume_update){
+					      .local = found_again,
+					      .store = true }, NULL);
+		if (l->s->provider->get && !l->unanswered &&
+		    asked++ < VERIFY_MAX) {
+			struct call c = verify_call(l);
 			struct err err = ERR_INIT;
 
-			refresh_one(l->s, &c, v->node->serial, &err);
+			note_answer(l, refresh_one(l->s, &c, v->node->serial,
+						   &err));
 		}
 		volume_unref(v);
 	}
@@ -445,16 +473,18 @@ static bool is_gone(struct listing *l, struct volume *v, size_t missing)
 	struct service *s = l->s;
 	struct take t = { .svc = s, .serial = v->node->serial };
 	struct volume_sink sink = take_sink(&t);
-	struct call c = { .deadline_ms = clock_ms() + 10000, .token = "",
-			  .job = "" };
+	struct call c = verify_call(l);
 	struct err err = ERR_INIT;
 	int r;
 
 	if (s->provider->get && missing <= VERIFY_MAX) {
+		if (l->unanswered)
+			return false;
 		service_enter(s);
 		r = s->provider->get(s->session, &c, v->f.id, &sink, &err);
 		service_leave(s);
 		take_done(&t);
+		note_answer(l, r);
 		return r == -ENOENT;
 	}
 	return clock_unix_s() - v->state_since_s > GRACE_S;
@@ -623,7 +653,7 @@ static void listing_done(struct listing *l)
 static int list_and_apply(struct service *s, const struct call *c,
 			  struct err *err)
 {
-	struct listing l = { .s = s };
+	struct listing l = { .s = s, .call = c };
 	struct volume_sink sink = { list_volume, list_snapshot, &l };
 	int r;
 
