@@ -47,6 +47,10 @@ struct engine {
 	struct job **jobs;               /* kept ones, ascending id */
 	size_t n_jobs, room_jobs;
 	struct job *submitted, **submitted_tail; /* for the admission thread */
+	struct job *unstarted;           /* of the daemon itself, for want of a
+				      * thread */
+	int64_t start_again_ms;          /* when jobs are tried again for which
+				      * there was none; 0 = all have one */
 	struct waiter *waiters;          /* unanswered */
 	size_t n_running;
 	bool started, recovered;
@@ -335,6 +339,9 @@ void jobs_prepare(struct engine *e);
 void job_queue(struct job *j);
 /* Starts what may run: one job a volume, so many a service. */
 void jobs_dispatch(struct service *s);
+/* Those for which there was no thread, when it is time. Return: when to come
+ * again, INT64_MAX = not. */
+int64_t jobs_start_again(struct engine *e, int64_t now_ms);
 void job_fail(struct job *j, int r, struct err *err);
 int job_parse_setting(struct job *j, const struct setting *s, const char *text,
 		      size_t len, struct err *err);

@@ -27,6 +27,7 @@
 
 #define JOB_MS (24LL * 3600 * 1000)      /* a copy of a large volume is long */
 #define SHOW_MS 200                      /* progress is published so often */
+#define AGAIN_MS 1000                    /* when there was no thread */
 
 struct job *job_new(struct engine *e, const struct verb *v)
 {
@@ -498,7 +499,9 @@ static bool may_start(const struct service *s, const struct job *j)
 	return !most || !j->uid || mine < most;
 }
 
-static void start_job(struct engine *e, struct service *s, struct job *j)
+/* Under jobs_lock. False: no thread can be had; the job waits again, and the
+ * queue's reference is the caller's again. */
+static bool start_job(struct engine *e, struct service *s, struct job *j)
 {
 	j->state = JOB_RUNNING;
 	j->started_at_s = clock_unix_s();
@@ -510,11 +513,32 @@ static void start_job(struct engine *e, struct service *s, struct job *j)
 		s->n_running++;
 	}
 	/* The reference of the queue is the worker's now. */
-	if (pool_run(e->pool, run_job, j) < 0) {
-		j->state = JOB_WAITING;
-		j->err.num = 0;
-		log_error("no thread for job %" PRIu64, j->id);
+	if (pool_run(e->pool, run_job, j) == 0)
+		return true;
+	if (s) {
+		s->running = j->next;
+		s->n_running--;
 	}
+	j->next = NULL;
+	j->state = JOB_WAITING;
+	j->started_at_s = 0;
+	if (!e->start_again_ms) {
+		log_warn("no thread can be had for job %" PRIu64 ": it waits",
+			 j->id);
+		e->start_again_ms = clock_ms() + AGAIN_MS;
+		pthread_cond_signal(&e->timer_wake);
+	}
+	return false;
+}
+
+/* Under jobs_lock; takes the reference. */
+static void start_daemon_job(struct engine *e, struct job *j)
+{
+	j->next = NULL;
+	if (start_job(e, NULL, j))
+		return;
+	j->next = e->unstarted;
+	e->unstarted = j;
 }
 
 void jobs_dispatch(struct service *s)
@@ -543,8 +567,50 @@ void jobs_dispatch(struct service *s)
 		if (!*at)
 			s->waiting_tail = at;
 		s->n_waiting--;
-		start_job(e, s, j);
+		if (start_job(e, s, j))
+			continue;
+		j->next = *at;
+		*at = j;
+		if (!j->next)
+			s->waiting_tail = &j->next;
+		s->n_waiting++;
+		return;
 	}
+}
+
+int64_t jobs_start_again(struct engine *e, int64_t now_ms)
+{
+	struct service *s[64];
+	struct job *list, *j;
+	unsigned after = 0;
+	int64_t next;
+	size_t n;
+
+	pthread_mutex_lock(&e->jobs_lock);
+	next = e->start_again_ms ? e->start_again_ms : INT64_MAX;
+	if (next > now_ms || e->stopping) {
+		pthread_mutex_unlock(&e->jobs_lock);
+		return next;
+	}
+	e->start_again_ms = 0;
+	list = e->unstarted;
+	e->unstarted = NULL;
+	while ((j = list)) {
+		list = j->next;
+		start_daemon_job(e, j);
+	}
+	pthread_mutex_unlock(&e->jobs_lock);
+	while ((n = engine_services(e, after, s, ARRAY_SIZE(s)))) {
+		for (size_t i = 0; i < n; i++) {
+			after = s[i]->number;
+			jobs_dispatch(s[i]);
+			service_unref(s[i]);
+		}
+	}
+	pthread_mutex_lock(&e->jobs_lock);
+	next = e->start_again_ms ? e->start_again_ms : INT64_MAX;
+	pthread_mutex_unlock(&e->jobs_lock);
+	return next;
 }
 
 /* ---- admission ---- */
@@ -558,7 +624,7 @@ void job_queue(struct job *j)
 	j->admitted = true;
 	j->next = NULL;
 	if (!s) {
-		start_job(e, NULL, job_ref(j));
+		start_daemon_job(e, job_ref(j));
 	} else {
 		*s->waiting_tail = job_ref(j);
 		s->waiting_tail = &j->next;

@@ -276,6 +276,9 @@ void *engine_timer(void *arg)
 		e->timer_kicked = false;
 		pthread_mutex_unlock(&e->jobs_lock);
 		refresh = refreshes_tick(e, now);
+		next = jobs_start_again(e, now);
+		if (next < refresh)
+			refresh = next;
 		LOCK_SCOPE(&e->jobs_lock);
 		next = waiters_tick(e, clock_ms());
 		if (refresh < next)

@@ -11,6 +11,21 @@
 #include "base/log.h"
 #include "core/engine.h"
 
+struct pool;
+int __real_pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
+int __wrap_pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
+
+/* So many more calls find no thread to be had. Linked with --wrap. */
+static atomic_int no_threads;
+
+int __wrap_pool_run(struct pool *p, void (*fn)(void *arg), void *arg)
+{
+	if (atomic_fetch_sub(&no_threads, 1) > 0)
+		return -EAGAIN;
+	atomic_store(&no_threads, 0);
+	return __real_pool_run(p, fn, arg);
+}
+
 static struct engine *engine;
 static struct service *local;
 
@@ -94,7 +109,7 @@ static struct volume *named(const char *name)
 
 static uint64_t serial_of(const char *name)
 {
-	struct volume *v = named(name);
+	struct volume *v = name ? named(name) : NULL;
 	uint64_t serial = v ? v->node->serial : 0;
 
 	volume_unref(v);
@@ -399,6 +414,25 @@ static void test_many(void **state)
 	stop();
 }
 
+/* Jobs for which no thread can be had wait their turn, and run once one can. */
+static void test_no_threads(void **state)
+{
+	NEED_HOST();
+	start();
+	assert_true(engine_wait_recovered(engine, 10000));
+	assert_int_equal(say("create", "one", "size=32M"), 0);
+	atomic_store(&no_threads, 3);
+	assert_int_equal(say("attach", "one", "1"), 0);
+	assert_int_equal(loops(), 1);
+	atomic_store(&no_threads, 3);
+	assert_int_equal(say("reload", NULL, ""), 0);
+	assert_int_equal(say("detach", "one", "1"), 0);
+	assert_int_equal(loops(), 0);
+	set("one", "protect", "0");
+	assert_int_equal(say("remove", "one", "1"), 0);
+	stop();
+}
+
 static int host_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +440,7 @@ static int host_tests(void)
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_no_threads),
 	};
 
 	log_init(getenv("V") ? LOG_DEBUG_ : LOG_ERR_);

@@ -119,6 +119,7 @@ tests_unit_sim_LDADD = $(VOLFS_CORE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/engine
 tests_unit_engine_SOURCES = tests/unit/engine.c tests/unit/host_main.h
 tests_unit_engine_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_engine_LDFLAGS = -Wl,--wrap=pool_run
 tests_unit_engine_LDADD = $(VOLFS_CORE_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/local
