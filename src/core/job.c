@@ -736,9 +736,29 @@ void *jobs_admission(void *arg)
 
 /* ---- submission ---- */
 
+/* The volume that has the name which @j is to make; 0: none. */
+static uint64_t serial_of_name(const struct job *j)
+{
+	struct volume *v = j->verb == &verb_create
+				   ? service_volume_named(j->svc, j->name)
+				   : NULL;
+	uint64_t serial = v ? v->node->serial : 0;
+
+	volume_unref(v);
+	return serial;
+}
+
+/* A creation whose volume has been renamed or removed since makes nothing of
+ * that name any more: the same line asks for a new one. */
+static bool makes_another(const struct job *k, uint64_t named)
+{
+	return k->verb == &verb_create && k->admitted && k->serial != named;
+}
+
 /* An equal line of the same user on the same object, waiting or running;
- * under jobs_lock. */
-static struct job *find_equal(struct engine *e, const struct job *j)
+ * under jobs_lock. @named: of serial_of_name(). */
+static struct job *find_equal(struct engine *e, const struct job *j,
+			      uint64_t named)
 {
 	struct job *lists[] = { e->submitted, j->svc ? j->svc->waiting : NULL,
 				j->svc ? j->svc->running : NULL };
@@ -751,7 +771,8 @@ static struct job *find_equal(struct engine *e, const struct job *j)
 			    (k->serial == j->serial || !j->serial) &&
 			    strcmp(k->text, j->text) == 0 &&
 			    strcmp(k->name ? k->name : "",
-				   j->name ? j->name : "") == 0)
+				   j->name ? j->name : "") == 0 &&
+			    !makes_another(k, named))
 				return k;
 	return NULL;
 }
@@ -890,11 +911,12 @@ static int enqueue(struct engine *e, struct job *j, const struct immediate *to,
 						 : NULL;
 	int64_t wait_ms = j->line.timeout_ms >= 0 ? j->line.timeout_ms
 			  : o ? (int64_t)o->answer_timeout_ms : 60000;
+	uint64_t named = serial_of_name(j);
 	struct job *equal;
 	struct waiter *w;
 
 	LOCK_SCOPE(&e->jobs_lock);
-	equal = find_equal(e, j);
+	equal = find_equal(e, j, named);
 	if (!equal && j->svc && check_limits(e, j, err) < 0)
 		return -err->num;
 	if (j->name_operation && o)

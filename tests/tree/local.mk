@@ -71,6 +71,7 @@ TREE_TESTS = \
 	tests/tree/mount8-options.sh \
 	tests/tree/mount8-refused.sh \
 	tests/tree/mount8-volume.sh \
+	tests/tree/names-again.sh \
 	tests/tree/names-bytes.sh \
 	tests/tree/names-limits.sh \
 	tests/tree/owner-delegated.sh \
