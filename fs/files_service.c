@@ -45,8 +45,8 @@ static struct volume *volume_at(const struct object *dir, uint64_t after,
 		c->at = inventory_after(c->inv, after);
 	}
 	while (c->at < c->inv->n_volumes) {
-		vol = service_volume(dir->svc,
-				     c->inv->by_serial[c->at++]->serial);
+		vol = service_volume_of(dir->svc,
+					c->inv->by_serial[c->at++]);
 		if (vol)
 			return vol;
 	}
@@ -62,7 +62,8 @@ static int volume_next(const struct object *dir, uint64_t after,
 	if (!vol)
 		return -ENOENT;
 	child->serial = vol->node->serial;
-	snprintf(child->name, sizeof(child->name), "%s", vol->name);
+	/* A name of the tree fits, and so does its NUL. */
+	memcpy(child->name, vol->name, strlen(vol->name) + 1);
 	volume_object(dir, vol, VOLUME_DIR, out);
 	return 0;
 }

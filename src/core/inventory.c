@@ -428,6 +428,12 @@ struct volume *service_volume(struct service *s, uint64_t serial)
 	return current_of(find_serial(s->inv, serial));
 }
 
+struct volume *service_volume_of(struct service *s, struct volume_node *node)
+{
+	LOCK_SCOPE(&s->lock);
+	return current_of(node);
+}
+
 struct volume *service_volume_named(struct service *s, const char *name)
 {
 	LOCK_SCOPE(&s->lock);

@@ -57,6 +57,8 @@ const struct service_options *service_options(const struct service *s);
 
 /* Each returns a reference, or NULL. */
 struct volume *service_volume(struct service *s, uint64_t serial);
+/* What a node of a listing is now; NULL when it is gone. */
+struct volume *service_volume_of(struct service *s, struct volume_node *node);
 struct volume *service_volume_named(struct service *s, const char *name);
 struct volume *service_volume_by_id(struct service *s, const char *id);
 struct snapshot *service_snapshot(struct service *s, uint64_t serial);
@@ -65,7 +67,7 @@ struct snapshot *service_snapshot_named(struct service *s,
 					const char *name);
 
 /* The listing as it is now; iterate by_serial and take each volume with
- * service_volume(). NULL is never returned. */
+ * service_volume_of(). NULL is never returned. */
 struct inventory *service_inventory(struct service *s);
 void inventory_unref(struct inventory *inv);
 /* Index of the first volume with a serial above @serial. */

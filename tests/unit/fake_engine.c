@@ -239,6 +239,11 @@ struct volume *service_volume(struct service *s, uint64_t serial)
 	return v ? volume_ref(*v) : NULL;
 }
 
+struct volume *service_volume_of(struct service *s, struct volume_node *node)
+{
+	return service_volume(s, node->serial);
+}
+
 struct volume *service_volume_named(struct service *s, const char *name)
 {
 	LOCK_SCOPE(&s->engine->lock);
