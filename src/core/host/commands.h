@@ -65,6 +65,17 @@ int helper_parse(const char *text, size_t len, struct json_object **reply,
 void helper_answer(int fd, int r, struct json_object *reply,
 		   const struct err *err);
 
+/* Before a command's words: "hold" node devno diskseq. The helper opens the
+ * node, makes sure that it is that disk and no other under its name, and keeps
+ * it open to its end: so long no other disk can get its number. */
+#define HOLD_WORDS 4
+
+/* helper_run() of a command that is about @dev (device.c). -ENODEV, -ENXIO,
+ * -ENOENT where that disk is gone. */
+int device_helper_run(const struct call *c, int64_t most_ms,
+		      const struct device *dev, const char *const *argv,
+		      struct json_object **reply, struct err *err);
+
 /* --- within a helper (exec.c) --- */
 
 /* The full path of a program, looked for in a fixed list of directories.

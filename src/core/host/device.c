@@ -41,7 +41,7 @@ void device_identity_done(struct device_identity *id)
 	memset(id, 0, sizeof(*id));
 }
 
-static bool identity_is_loop(const struct device_identity *id)
+bool device_identity_is_loop(const struct device_identity *id)
 {
 	return id->image || id->backing_ino;
 }
@@ -61,6 +61,29 @@ static void identity_describe(const struct device_identity *id, char *out,
 			n += (size_t)snprintf(out + n, room - n,
 					      "%s%s '%.80s'", n ? " and " : "",
 					      part[i].name, part[i].value);
+}
+
+/* --- a device that stays what it is while a helper is at it --- */
+
+int device_helper_run(const struct call *c, int64_t most_ms,
+		      const struct device *dev, const char *const *argv,
+		      struct json_object **reply, struct err *err)
+{
+	const char *words[HOLD_WORDS + 10];
+	char devno[WORD_MAX], diskseq[WORD_MAX];
+	size_t i;
+
+	words[0] = "hold";
+	words[1] = dev->path;
+	words[2] = word_of_u64(devno, dev->devno);
+	words[3] = word_of_u64(diskseq, dev->diskseq);
+	for (i = 0; argv[i]; i++) {
+		if (HOLD_WORDS + i + 1 >= ARRAY_SIZE(words))
+			return err_set(err, E2BIG, "host helper '%s'", argv[0]);
+		words[HOLD_WORDS + i] = argv[i];
+	}
+	words[HOLD_WORDS + i] = NULL;
+	return helper_run(c, most_ms, words, reply, err);
 }
 
 /* --- loop devices: through a helper, since images may lie on bad media --- */
@@ -142,7 +165,7 @@ static int match_result(const struct device_identity *id,
 static int identity_check(const struct device_identity *id, struct err *err)
 {
 	if (id->serial || id->wwn || id->by_id || id->path ||
-	    identity_is_loop(id))
+	    device_identity_is_loop(id))
 		return 0;
 	return err_set(err, EINVAL, "nothing is known by which to find the "
 		       "device");
@@ -170,12 +193,41 @@ int device_find(const struct call *c, const struct device_identity *id,
 
 	if (r < 0)
 		return r;
-	if (identity_is_loop(id))
+	if (device_identity_is_loop(id))
 		return loop_device_find(c, id, out, err);
 	udev = udev_new();
 	if (!udev)
 		return err_oom(err);
 	return device_look(udev, id, out, err);
+}
+
+int device_still(const struct device *known, struct device *out,
+		 struct err *err)
+{
+	const char *name = known->path + strlen("/dev/");
+	struct device now;
+
+	if (strncmp(known->path, "/dev/", strlen("/dev/")) != 0 ||
+	    device_from_sysfs(name, &now) < 0)
+		return err_set(err, ENODEV, "'%s' is gone", known->path);
+	if (now.devno != known->devno ||
+	    (now.diskseq && known->diskseq && now.diskseq != known->diskseq) ||
+	    (*now.serial && *known->serial &&
+	     strcmp(now.serial, known->serial) != 0))
+		return err_set(err, ENODEV, "'%s' is another disk now",
+			       known->path);
+	*out = now;
+	return 0;
+}
+
+int device_find_known(const struct call *c, const struct device_identity *id,
+		      const struct device *known, struct device *out,
+		      struct err *err)
+{
+	if (*known->path && !device_identity_is_loop(id) &&
+	    device_still(known, out, NULL) == 0)
+		return 0;
+	return device_find(c, id, out, err);
 }
 
 /* A monitor of block devices, or NULL where there is no udev to hear. */
@@ -291,7 +343,7 @@ int device_wait(const struct call *c, const struct device_identity *id,
 		return r;
 	if (id->image)
 		return loop_device_attach(c, id, out, err);
-	if (identity_is_loop(id))
+	if (device_identity_is_loop(id))
 		return loop_await(c, id, most_ms, out, err);
 	return device_await(c, id, most_ms, out, err);
 }
@@ -355,7 +407,7 @@ int device_rescan(const struct call *c, const struct device_identity *id,
 	int64_t end_ms = clock_ms() + call_left_ms(c, RESCAN_MS);
 	int r;
 
-	r = identity_is_loop(id) ? loop_device_grow(c, id, err) :
+	r = device_identity_is_loop(id) ? loop_device_grow(c, id, err) :
 				   rescan_device(c, device_name(dev), err);
 	if (r < 0)
 		return r;
@@ -394,7 +446,7 @@ int device_check_free(const struct call *c, const struct device *dev,
 			       word_of_u64(n_minor, minor(dev->devno)), NULL };
 	AUTO(auto_buf) struct buf who = BUF_INIT(300);
 	struct err why = ERR_INIT;
-	int r = helper_run(c, LOOP_MS, argv, NULL, &why);
+	int r = device_helper_run(c, LOOP_MS, dev, argv, NULL, &why);
 
 	if (r == -ENXIO || r == -ENOENT || r == -ENODEV)
 		return 0; /* it is gone: nobody can hold it */

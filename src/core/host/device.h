@@ -27,11 +27,16 @@ struct device_identity {
 };
 
 void device_identity_done(struct device_identity *id);
+/* A loop device, known by what is behind it? */
+bool device_identity_is_loop(const struct device_identity *id);
 
 struct device {
 	char path[256];          /* "/dev/nvme1n1", the node itself, no symlink */
 	dev_t devno;
 	uint64_t size_bytes;
+	uint64_t diskseq;        /* the kernel's count of disks: no two have
+				  * the same, also not one after the other
+				  * under one number; 0 = not known */
 	char serial[128];        /* "" if none is known */
 };
 
@@ -44,6 +49,17 @@ int device_wait(const struct call *c, const struct device_identity *id,
 /* As device_wait() without waiting or attaching: -ENODEV if it isn't there. */
 int device_find(const struct call *c, const struct device_identity *id,
 		struct device *out, struct err *err);
+
+/* Is what was found as @known (path, devno, diskseq, serial) still that disk?
+ * From sysfs, opens nothing, never blocks. -ENODEV, naming it. */
+int device_still(const struct device *known, struct device *out,
+		 struct err *err);
+
+/* The device that @known is, whatever else has its identity by now; where that
+ * is gone, or @known->path is "", as device_find(). */
+int device_find_known(const struct call *c, const struct device_identity *id,
+		      const struct device *known, struct device *out,
+		      struct err *err);
 
 /* After the backing storage grew: makes the kernel look again (loop capacity,
  * SCSI rescan) and waits until the device is @want_bytes or larger. */

@@ -88,6 +88,9 @@ int device_from_sysfs(const char *name, struct device *out)
 		      NULL) < 0)
 		return -ENODEV;
 	d.devno = makedev((unsigned)n_major, (unsigned)n_minor);
+	device_attribute(name, "diskseq", text, sizeof(text));
+	if (parse_u64(text, strlen(text), &d.diskseq, NULL) < 0)
+		d.diskseq = 0;
 	device_attribute(name, "size", text, sizeof(text));
 	/* In sectors of 512 bytes, whatever the device's own are. */
 	if (parse_u64(text, strlen(text), &sectors, NULL) == 0)

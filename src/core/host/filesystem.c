@@ -39,7 +39,7 @@ int fs_probe(const struct call *c, const struct device *dev,
 	char want[WORD_MAX];
 	const char *argv[] = { "probe", dev->path,
 			       word_of_u64(want, want_bytes), NULL };
-	int r = helper_run(c, PROBE_MS, argv, &reply, err);
+	int r = device_helper_run(c, PROBE_MS, dev, argv, &reply, err);
 
 	if (r == 0)
 		probe_from_json(reply, out);
@@ -132,7 +132,7 @@ int fs_make(const struct call *c, const struct device *dev, const char *fstype,
 		return r;
 	token_to_uuid(c->token, uuid, sizeof(uuid));
 	FAULT_POINT("host.mkfs.before");
-	r = helper_run(c, left_ms, argv, NULL, err);
+	r = device_helper_run(c, left_ms, dev, argv, NULL, err);
 	FAULT_POINT("host.mkfs.after");
 	return r;
 }
@@ -148,7 +148,7 @@ int fs_check(const struct call *c, const struct device *dev,
 	if (strncmp(fstype, "ext", 3) != 0)
 		return 0;
 	FAULT_POINT("host.fsck.before");
-	return helper_run(c, left_ms, argv, NULL, err);
+	return device_helper_run(c, left_ms, dev, argv, NULL, err);
 }
 
 int fs_grow(const struct call *c, const struct device *dev, const char *fstype,
@@ -169,7 +169,7 @@ int fs_grow(const struct call *c, const struct device *dev, const char *fstype,
 		return err_set(err, EINVAL, "%s is grown while it is mounted: "
 			       "mount the volume first", fstype);
 	FAULT_POINT("host.grow.before");
-	r = helper_run(c, left_ms, argv, NULL, err);
+	r = device_helper_run(c, left_ms, dev, argv, NULL, err);
 	FAULT_POINT("host.grow.after");
 	return r;
 }

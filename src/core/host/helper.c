@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +114,12 @@ static const struct helper_command *command_find(const char *name)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 	return NULL;
+}
+
+/* The command's own words. */
+static const char *const *command_words(const char *const *argv)
+{
+	return strcmp(argv[0], "hold") == 0 ? argv + HOLD_WORDS : argv;
 }
 
 /* --- children that were not waited for --- */
@@ -430,7 +439,8 @@ static int helper_late(const struct call *c, const char *command, int r,
 int helper_run(const struct call *c, int64_t most_ms, const char *const *argv,
 	       struct json_object **reply, struct err *err)
 {
-	const struct helper_command *command = command_find(argv[0]);
+	const char *name = command_words(argv)[0];
+	const struct helper_command *command = command_find(name);
 	struct helper_spawn h = { .argv = argv, .input = -1 };
 	AUTO(auto_buf) struct buf line = BUF_INIT(HELPER_ANSWER_MAX);
 	AUTO(auto_fd) int from = -1;
@@ -444,7 +454,7 @@ int helper_run(const struct call *c, int64_t most_ms, const char *const *argv,
 		return r;
 	abandoned_reap();
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return err_errno(err, errno, "start host helper '%s'", argv[0]);
+		return err_errno(err, errno, "start host helper '%s'", name);
 	from = pipe_fds[0];
 	h.output = pipe_fds[1];
 	pid = helper_spawn(&h, err);
@@ -454,15 +464,15 @@ int helper_run(const struct call *c, int64_t most_ms, const char *const *argv,
 	r = helper_collect(c, began_ms + most_ms, from, &line);
 	if (r < 0) {
 		helper_abandon(pid, command && command->cleans_up);
-		return helper_late(c, argv[0], r, began_ms, err);
+		return helper_late(c, name, r, began_ms, err);
 	}
 	helper_reap(pid, HELPER_END_MS);
 	if (buf_failed(&line))
 		return err_set(err, EIO, "host helper '%s' answered too much",
-			       argv[0]);
+			       name);
 	r = helper_parse(buf_str(&line), line.len, reply, err);
 	if (r == -EIO && line.len == 0)
-		return err_wrap(err, "host helper '%s'", argv[0]);
+		return err_wrap(err, "host helper '%s'", name);
 	return r;
 }
 
@@ -516,13 +526,40 @@ void helper_progress(int percent)
 		return;
 }
 
+/* "hold" node devno diskseq: the disk that was found, and kept open; the
+ * descriptor is never closed. */
+static int hold(char *const *words, struct err *err)
+{
+	uint64_t devno, diskseq, now = 0;
+	struct stat st;
+	int fd, r = word_u64(words[2], &devno, err);
+
+	if (r == 0)
+		r = word_u64(words[3], &diskseq, err);
+	if (r < 0)
+		return r;
+	fd = device_node_open(words[1], O_RDONLY, err);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "look at '%s'", words[1]);
+	/* Kernels before 5.15 do not count: then the number must do. */
+	if (!diskseq || ioctl(fd, BLKGETDISKSEQ, &now) < 0)
+		now = diskseq;
+	if (st.st_rdev != (dev_t)devno || now != diskseq)
+		return err_set(err, ENODEV, "'%s' is no longer the disk that "
+			       "was found: that went away, and another has its "
+			       "name", words[1]);
+	return 0;
+}
+
 int helper_main(int argc, char **argv)
 {
 	AUTO(auto_json) struct json_object *reply = json_object_new_object();
 	const struct helper_command *command;
 	struct err err = ERR_INIT;
 	int words = argc - 3;
-	int r;
+	int held = 0, r;
 
 	if (!reply)
 		return 1;
@@ -532,8 +569,15 @@ int helper_main(int argc, char **argv)
 	}
 	prctl(PR_SET_NAME, "volfs-helper");
 	signal(SIGPIPE, SIG_IGN);
+	if (strcmp(argv[2], "hold") == 0 && words >= HOLD_WORDS) {
+		held = hold(argv + 2, &err);
+		argv += HOLD_WORDS;
+		words -= HOLD_WORDS;
+	}
 	command = command_find(argv[2]);
-	if (!command)
+	if (held < 0)
+		r = held;
+	else if (!command)
 		r = err_set(&err, EINVAL, "there is no host helper '%s'",
 			    argv[2]);
 	else if (words < command->words_min || words > command->words_max)

@@ -81,7 +81,9 @@ int mount_private(const struct call *c, const struct mount_spec *m,
 	if (r < 0)
 		return r;
 	FAULT_POINT("host.mount.before");
-	r = helper_run(c, MOUNT_MS, argv, NULL, err);
+	r = m->device ? device_helper_run(c, MOUNT_MS, m->device, argv, NULL,
+					  err)
+		      : helper_run(c, MOUNT_MS, argv, NULL, err);
 	FAULT_POINT("host.mount.after");
 	return r;
 }

@@ -21,7 +21,10 @@
  * were it private, they would hold every device until they end. Idempotent. */
 int mount_private_root(const char *dir, struct err *err);
 
+struct device;
+
 struct mount_spec {
+	const struct device *device; /* the source, if it is one; else NULL */
 	const char *source;      /* "/dev/loop3", "server:/path", a directory */
 	const char *target;      /* the private directory; made, mode 0 */
 	const char *fstype;      /* "bind" for directories */
