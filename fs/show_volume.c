@@ -318,6 +318,10 @@ static void status_health(const struct object *o, struct buf *b)
 		message = "the kernel made the file system read-only after an "
 			  "error";
 	}
+	if (local_of(o)->device_lost) {
+		h = HEALTH_FAILED;
+		message = local_of(o)->device_lost;
+	}
 	js_key(b, "health");
 	buf_putc(b, '{');
 	js_text(b, "condition", volume_health_name(h));

@@ -294,6 +294,9 @@ int engine_start(struct engine *e, struct err *err)
 	if (r == 0)
 		r = thread_start(&e->timer, engine_timer, e);
 	e->timer_runs = r == 0;
+	/* Before anybody looks at a device, so that nothing falls between. */
+	if (r == 0)
+		device_care_start(e);
 	if (r == 0)
 		r = pool_run(e->pool, recover, e);
 	e->started = r == 0;
@@ -320,6 +323,7 @@ void engine_stop(struct engine *e, int64_t grace_ms)
 	if (e->timer_runs)
 		pthread_join(e->timer, NULL);
 	e->admission_runs = e->timer_runs = false;
+	device_care_stop(e);
 	e->drained = pool_stop(e->pool, grace_ms);
 	if (!e->drained)
 		log_warn("some work did not end within %" PRId64 " s; it is "

@@ -7,7 +7,8 @@
  *
  * Threads: workers (pool.c) run jobs, refreshes and deferred reads; one timer
  * thread watches deadlines and refresh times; one admission thread writes new
- * jobs to the store, a batch at a time, before anything runs.
+ * jobs to the store, a batch at a time, before anything runs; one hears of
+ * disks that go (device_care.c).
  *
  * Lock order: engine->lock, service->write[], service->lock, engine->jobs_lock.
  * service->write[] serialises writers of one volume over their commit; readers
@@ -34,6 +35,9 @@ struct engine {
 	char host_id[128];
 	int64_t started_at_s;
 	struct pool *pool;
+	struct device_watch *device_watch;
+	pthread_t device_care;
+	bool device_care_runs;
 	pthread_t timer, admission;
 	bool timer_runs, admission_runs;
 
@@ -408,6 +412,22 @@ int grow_filesystem(struct job *j, const struct call *c, struct err *err);
 int unmount_all(struct job *j, bool force, struct err *err);
 void private_dir(struct service *s, uint64_t serial, char *out, size_t room);
 void usage_measure(struct service *s, const struct call *c);
+
+/* ---- device_care.c: disks that go and come ---- */
+struct device;
+/* A thread that hears of it; without one each refresh looks. */
+void device_care_start(struct engine *e);
+void device_care_stop(struct engine *e);
+/* Is the disk of an attached volume still there? Else the volume says so. */
+void device_care_look(struct service *s, uint64_t serial);
+/* Has the disk of one that is not mounted come back? */
+void device_care_back(struct service *s, uint64_t serial);
+/* For what changes a volume_local: its device is @d; it has none. */
+void local_device_found(struct volume_local *l, const struct device *d);
+void local_device_forgotten(struct volume_local *l);
+/* What is kept of it; false where it has none (@out is empty then). */
+bool local_device(const struct volume_local *l, struct device *out);
+
 /* After the result of a job is stored, and after what was shown early is. */
 void verb_create_failed(struct job *j);
 void verb_rename_failed(struct job *j);

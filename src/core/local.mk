@@ -28,6 +28,7 @@ libvolfs_core_a_SOURCES += \
 	src/core/job_info.c \
 	src/core/job_store.c \
 	src/core/line.c \
+	src/core/device_care.c \
 	src/core/mount_care.c \
 	src/core/pool.c \
 	src/core/refresh.c \

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
+
+#include <linux/major.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
@@ -19,38 +22,55 @@
 
 /* ---- at a start ---- */
 
-static void local_not_here(struct volume_local *l, void *arg)
+struct recovered {
+	bool here;                   /* what it is attached as */
+	bool disk;                   /* and that is this: */
+	struct device device;
+};
+
+static void local_recovered(struct volume_local *l, void *arg)
 {
-	const bool *device = arg;
+	const struct recovered *x = arg;
 
 	local_unmounted(l, NULL);
-	if (*device)
+	if (x->disk)
+		local_device_found(l, &x->device);
+	if (x->here)
 		return;
 	l->attached = l->attached_by_mount = false;
-	free(l->device);
-	l->device = NULL;
+	local_device_forgotten(l);
 	free(l->attach_json);
 	l->attach_json = NULL;
-	l->device_devno = 0;
 }
 
-/* Is the device of an attached volume still there? */
-static bool device_is_here(struct volume *v)
+/* Is the device of an attached volume still there, and by which name? */
+static void look_for_device(struct volume *v, struct recovered *out)
 {
 	struct call c = { .deadline_ms = clock_ms() + 10000, .token = "",
 			  .job = "" };
 	struct attach_result a = { 0 };
 	struct err err = ERR_INIT;
-	struct device dev;
-	bool here = true;
+	int r;
 
 	if (!v->local->attach_json ||
 	    attach_decode(v->local->attach_json, &a, &err) < 0)
-		return false;
-	if (a.kind == KIND_BLOCK)
-		here = device_find(&c, &a.device, &dev, &err) != -ENODEV;
+		return;
+	out->here = true;
+	if (a.kind == KIND_BLOCK) {
+		r = device_find(&c, &a.device, &out->device, &err);
+		out->here = r != -ENODEV;
+		out->disk = r == 0 && !device_identity_is_loop(&a.device);
+	}
 	attach_done(&a);
-	return here;
+}
+
+/* A loop device stays, whatever becomes of what is behind it. */
+static void look_at_disk(struct service *s, const struct volume *v)
+{
+	struct device d;
+
+	if (local_device(v->local, &d) && major(d.devno) != LOOP_MAJOR)
+		device_care_look(s, v->node->serial);
 }
 
 /* An unmount or a detach that was interrupted ends from wherever it was, and
@@ -73,8 +93,8 @@ static void recover_volume(struct service *s, struct volume *v,
 			   const struct mount_table *t)
 {
 	struct err err = ERR_INIT;
+	struct recovered x = { .here = false };
 	char dir[512];
-	bool device;
 
 	private_dir(s, v->node->serial, dir, sizeof(dir));
 	if (v->local->mounted && mount_table_find(t, dir)) {
@@ -82,17 +102,19 @@ static void recover_volume(struct service *s, struct volume *v,
 			log_error("'%s/%s' is still mounted at %s, but not at "
 				  "its data/: %s", s->name, v->name, dir,
 				  err.text);
+		look_at_disk(s, v);
 		return;
 	}
 	if ((!v->local->mounted && !v->local->attached) ||
 	    is_being_ended(s, v))
 		return;
-	device = device_is_here(v);
-	if (device && !v->local->mounted)
+	look_for_device(v, &x);
+	if (x.here && !v->local->mounted &&
+	    (!x.disk || x.device.devno == v->local->device_devno))
 		return;
 	volume_update(s, v->node->serial,
-		      &(struct volume_update){ .local = local_not_here,
-					       .arg = &device, .store = true,
+		      &(struct volume_update){ .local = local_recovered,
+					       .arg = &x, .store = true,
 					       .event = "rebooted" }, &err);
 }
 
@@ -185,7 +207,7 @@ static void detach_left(struct service *s, const struct call *c,
 {
 	struct attach_result a = { 0 };
 	struct err err = ERR_INIT;
-	struct device dev;
+	struct device dev, known;
 	int r = -EBUSY;
 
 	if (!v->local || !v->local->attached || !v->local->attached_by_mount ||
@@ -194,7 +216,8 @@ static void detach_left(struct service *s, const struct call *c,
 	if (v->local->attach_json &&
 	    attach_decode(v->local->attach_json, &a, &err) == 0 &&
 	    a.kind == KIND_BLOCK) {
-		r = device_find(c, &a.device, &dev, &err);
+		local_device(v->local, &known);
+		r = device_find_known(c, &a.device, &known, &dev, &err);
 		if (r == 0)
 			r = device_check_free(c, &dev, &err);
 	}
@@ -212,6 +235,7 @@ void usage_measure(struct service *s, const struct call *c)
 
 	while ((v = service_next_kept(s, inv, &at))) {
 		if (call_check(c, NULL) == 0) {
+			look_at_disk(s, v);
 			if (volume_is_mounted(v))
 				measure(s, c, v);
 			else

@@ -50,9 +50,7 @@ static void local_attached(struct volume_local *l, void *arg)
 
 	l->attached = true;
 	l->attached_at_s = clock_unix_s();
-	set_string(&l->device, a->device.path);
-	set_string(&l->device_serial, a->device.serial);
-	l->device_devno = a->device.devno;
+	local_device_found(l, &a->device);
 }
 
 static void local_detached(struct volume_local *l, void *arg)
@@ -60,9 +58,7 @@ static void local_detached(struct volume_local *l, void *arg)
 	l->attached = l->attached_by_mount = l->attached_read_only = false;
 	l->attached_at_s = 0;
 	set_string(&l->attach_json, NULL);
-	set_string(&l->device, NULL);
-	set_string(&l->device_serial, NULL);
-	l->device_devno = 0;
+	local_device_forgotten(l);
 }
 
 static int check_limit(const struct job *j, struct err *err)
@@ -262,6 +258,34 @@ static int settle(struct job *j, const struct call *c, struct volume *v,
 	return r == 0 ? wait_for_state(j, c, VOLUME_ATTACHING, err) : r;
 }
 
+/* What was found before the service was done may have been another disk that
+ * has the same serial: now both would be there. Or it went at once, before it
+ * was known whose it was: then nobody has noted that. */
+static int look_again(struct job *j, const struct call *c, struct attached *a,
+		      struct err *err)
+{
+	struct device now;
+	int r;
+
+	if (a->result.kind != KIND_BLOCK ||
+	    device_identity_is_loop(&a->result.device))
+		return 0;
+	r = device_find(c, &a->result.device, &now, err);
+	if (r == -ENODEV && device_still(&a->device, &now, NULL) == 0)
+		return 0;
+	if (r == -ENODEV)
+		return err_wrap(err, "'%s' appeared and went at once",
+				a->device.path);
+	if (r < 0 || (now.devno == a->device.devno &&
+		      now.diskseq == a->device.diskseq))
+		return r;
+	a->device = now;
+	return volume_update(j->svc, j->serial,
+			     &(struct volume_update){ .local = local_attached,
+						      .arg = a, .store = true },
+			     err);
+}
+
 int attach_volume(struct job *j, const struct call *c, bool by_mount,
 		  bool read_only, struct err *err)
 {
@@ -300,6 +324,8 @@ int attach_volume(struct job *j, const struct call *c, bool by_mount,
 						  .event = "attach" }, err);
 		if (r == 0)
 			r = settle(j, c, v, err);
+		if (r == 0)
+			r = look_again(j, c, &a, err);
 		FAULT_POINT("job.attach.done");
 		if (r < 0 && !(j->engine->stopping && r == -ECANCELED))
 			roll_back(j, &a, v);
@@ -350,7 +376,7 @@ static int release_device(struct job *j, const struct call *c,
 			  struct volume *v, struct err *err)
 {
 	struct attach_result a = { 0 };
-	struct device dev = { 0 };
+	struct device dev, known;
 	int r;
 
 	if (!v->local || !v->local->attach_json)
@@ -358,7 +384,8 @@ static int release_device(struct job *j, const struct call *c,
 	r = attach_decode(v->local->attach_json, &a, err);
 	if (r == 0 && a.kind == KIND_BLOCK) {
 		job_step(j, "release-device");
-		r = device_find(c, &a.device, &dev, err);
+		local_device(v->local, &known);
+		r = device_find_known(c, &a.device, &known, &dev, err);
 		if (r == 0)
 			r = device_check_free(c, &dev, err);
 		if (r == 0)

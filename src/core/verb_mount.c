@@ -333,6 +333,7 @@ static int mount_it(struct mounting *m, const struct call *c, struct err *err)
 		grow_before(m, c);
 		snprintf(options, sizeof(options), "%s", m->options);
 		spec.source = m->device.path;
+		spec.device = &m->device;
 		spec.fstype = m->fstype;
 		break;
 	case KIND_DIRECTORY:
@@ -413,11 +414,8 @@ static void local_mounted(struct volume_local *l, void *arg)
 	struct mounting *m = arg;
 	struct with_user u = { user_of(m->j), m->read_only, false };
 
-	if (m->how.kind == KIND_BLOCK && l->device_devno != m->device.devno) {
-		free(l->device);
-		l->device = strdup(m->device.path);
-		l->device_devno = m->device.devno;
-	}
+	if (m->how.kind == KIND_BLOCK)
+		local_device_found(l, &m->device);
 	l->mounted = true;
 	l->mount_read_only = m->read_only;
 	free(l->fstype);
@@ -726,6 +724,9 @@ static int unmount_last(struct job *j, const struct call *c, struct volume *v,
 				  .event = "unmount" }, err);
 	FAULT_POINT("job.unmount.stored");
 	publish_daemon(j->engine);
+	/* A pulled disk that is there again was waiting for this. */
+	if (r == 0 && !detach)
+		device_care_back(j->svc, j->serial);
 	if (r < 0 || !detach || detach_volume(j, c, force, err) == 0)
 		return r;
 	r = err_wrap(err, "it is unmounted here, but not detached");

@@ -440,7 +440,7 @@ int grow_filesystem(struct job *j, const struct call *c, struct err *err)
 {
 	struct volume *v = job_volume(j, err);
 	struct attach_result a = { 0 };
-	struct device dev;
+	struct device dev, known;
 	char dir[512];
 	int r;
 
@@ -449,7 +449,8 @@ int grow_filesystem(struct job *j, const struct call *c, struct err *err)
 	r = attach_decode(v->local->attach_json, &a, err);
 	if (r == 0 && a.kind == KIND_BLOCK) {
 		job_step(j, "grow-device");
-		r = device_find(c, &a.device, &dev, err);
+		local_device(v->local, &known);
+		r = device_find_known(c, &a.device, &known, &dev, err);
 		if (r == 0)
 			r = device_rescan(c, &a.device, &dev, v->f.size_bytes,
 					  err);

@@ -387,7 +387,7 @@ enum volume_state volume_effective_state(const struct volume *v)
 
 	if (v->local && v->local->gone)
 		return VOLUME_LOST;
-	if (v->local && v->local->failed)
+	if (v->local && (v->local->failed || v->local->device_lost))
 		return VOLUME_ERROR;
 	switch (v->f.state) {
 	case VOLUME_CREATING:

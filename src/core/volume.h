@@ -144,6 +144,9 @@ struct volume_local {
 	char *device;                /* "/dev/loop3", NULL unless block */
 	char *device_serial;
 	dev_t device_devno;
+	uint64_t device_diskseq;     /* 0 = not known */
+	char *device_lost;           /* it went away: the sentence; then device
+				      * is NULL */
 
 	/* Mount. */
 	bool mounted;

@@ -52,6 +52,8 @@ static const struct field fields[] = {
 	FIELD(device, STRING, 0),
 	FIELD(device_serial, STRING, 0),
 	FIELD(device_devno, UINT64, 0),
+	FIELD(device_diskseq, UINT64, 0),
+	FIELD(device_lost, STRING, 0),
 	FIELD(mounted, BOOL, 0),
 	FIELD(mount_read_only, BOOL, 0),
 	FIELD(fstype, STRING, 0),

@@ -4,6 +4,7 @@ libvolfs_core_a_SOURCES += \
 	src/core/host/commands.h \
 	src/core/host/device.c src/core/host/device.h \
 	src/core/host/device_match.c src/core/host/device_match.h \
+	src/core/host/device_watch.c src/core/host/device_watch.h \
 	src/core/host/exec.c \
 	src/core/host/filesystem.c src/core/host/filesystem.h \
 	src/core/host/freeze.c src/core/host/freeze_guard.c \
