@@ -90,6 +90,30 @@ static void local_drop_user(struct volume_local *l, void *arg)
 
 /* ---- mount ---- */
 
+/* Of the directory that data/ shows, when it is made: as set for the volume,
+ * else as configured. */
+struct data_owner {
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
+static struct data_owner data_owner_of(const struct service *s,
+				       const struct volume *v)
+{
+	const struct service_options *o = &s->config->core;
+	const struct volume_local *l = v->local;
+	struct data_owner own = { o->uid, o->gid, o->mode };
+
+	if (l && l->data_uid != (uid_t)-1)
+		own.uid = l->data_uid;
+	if (l && l->data_gid != (gid_t)-1)
+		own.gid = l->data_gid;
+	if (l && l->data_mode != (mode_t)-1)
+		own.mode = l->data_mode;
+	return own;
+}
+
 struct mounting {
 	struct job *j;
 	struct volume *v;            /* attached by now */
@@ -317,7 +341,6 @@ static void grow_before(struct mounting *m, const struct call *c)
 
 static int mount_it(struct mounting *m, const struct call *c, struct err *err)
 {
-	const struct service_options *o = &m->j->svc->config->core;
 	struct mount_spec spec = { .target = m->dir,
 				   .read_only = m->read_only };
 	char options[768];
@@ -354,9 +377,12 @@ static int mount_it(struct mounting *m, const struct call *c, struct err *err)
 	FAULT_POINT("job.mount.before-mount");
 	r = mount_private(c, &spec, err);
 	FAULT_POINT("job.mount.mounted");
-	if (r == 0 && m->fresh && strcmp(m->subpath, "/") == 0)
-		r = mount_set_root_owner(c, m->dir, o->uid, o->gid, o->mode,
+	if (r == 0 && m->fresh && strcmp(m->subpath, "/") == 0) {
+		struct data_owner own = data_owner_of(m->j->svc, m->v);
+
+		r = mount_set_root_owner(c, m->dir, own.uid, own.gid, own.mode,
 					 err);
+	}
 	/* What was attached before stays so after the unmount. */
 	if (r == 0 && m->how.kind == KIND_BLOCK &&
 	    m->v->local->attached_by_mount)
@@ -387,16 +413,12 @@ static int bind_data(struct service *s, const struct volume *v,
 		     bool make, const struct call *c, struct err *err)
 {
 	struct engine *e = s->engine;
-	const struct service_options *o = &s->config->core;
-	const struct volume_local *l = v->local;
+	struct data_owner own = data_owner_of(s, v);
 	AUTO(auto_free) char *data = NULL;
 	char dir[512], place[64];
 	struct mount_bind b = {
 		.private_dir = dir, .subpath = subpath, .make = make,
-		.uid = l && l->data_uid != (uid_t)-1 ? l->data_uid : o->uid,
-		.gid = l && l->data_gid != (gid_t)-1 ? l->data_gid : o->gid,
-		.mode = l && l->data_mode != (mode_t)-1 ? l->data_mode
-							: o->mode,
+		.uid = own.uid, .gid = own.gid, .mode = own.mode,
 		.read_only = read_only, .options = place,
 	};
 

@@ -37,5 +37,13 @@ ok wr "$v/mount" options=noatime
 ok sh -c "findmnt -no OPTIONS '$v/data' | grep -q noatime"
 ok wr "$v/unmount" 1
 fails_with EINVAL "$v/mount" options=suid,dev,context=x
+
+# Without a subpath they are those of the whole volume, once it is made.
+v=$tree/local/whole
+ok wr "$tree/local/.create/whole" 1
+ok wr "$v/set" "uid=1000 gid=1001 mode=0750"
+ok wr "$v/mount" 1
+is "owner of the whole volume" "1000:1001 750" "$(stat -c '%u:%g %a' "$v/data")"
+ok wr "$v/unmount" 1
 stop
 finish
