@@ -5,7 +5,8 @@
  * A new directory (its path is in VOLFS_CELL), a mount namespace and a process
  * namespace. However the test ends, the kernel takes its processes and mounts
  * with it; a reaper that no signal to the test's group reaches then detaches
- * the loop devices on files below the directory, and removes it. So nothing is
+ * the loop devices on files below the directory, removes the control groups
+ * that have its name (those of containers), and the directory. So nothing is
  * left behind by a test that is killed, this program included.
  *
  * Exit status: the command's; 77 where cells are not possible; 1 at the
@@ -91,23 +92,52 @@ static int remove_one(const char *path, const struct stat *st, int type,
 	return 0;
 }
 
+/* Control groups called as the directory is, of each hierarchy. Return: how
+ * many are still there. */
+static int remove_groups(void)
+{
+	static const char top[] = "/sys/fs/cgroup";
+	DIR *d = opendir(top);
+	struct dirent *e;
+	struct stat st;
+	int left = 0;
+
+	while (d && (e = readdir(d))) {
+		char path[4096];
+
+		if (strcmp(e->d_name, "..") == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s%s", top, e->d_name,
+			 strrchr(dir, '/'));
+		if (lstat(path, &st) < 0)
+			continue;
+		/* Their files go with them. */
+		nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		left += lstat(path, &st) == 0;
+	}
+	if (d)
+		closedir(d);
+	return left;
+}
+
 /* The namespaces may take a moment to go, and their mounts with them. */
 static int clean(void)
 {
 	struct stat st;
+	int loops = 0, groups = 0;
 
 	for (int i = 0; i < CLEAN_TRIES; i++) {
-		int loops = detach_loops();
-
+		loops = detach_loops();
+		groups = remove_groups();
 		if (!loops)
 			nftw(dir, remove_one, 32,
 			     FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-		if (!loops && lstat(dir, &st) < 0)
+		if (!loops && !groups && lstat(dir, &st) < 0)
 			return 0;
 		usleep(CLEAN_PAUSE_US);
 	}
-	fprintf(stderr, "left behind: '%s' and loop devices on it: %d\n", dir,
-		detach_loops());
+	fprintf(stderr, "left behind: '%s', %d loop devices on it, %d control "
+		"groups of that name\n", dir, loops, groups);
 	return 1;
 }
 
