@@ -17,4 +17,4 @@ doc/volfs.conf.5: $(srcdir)/doc/volfs.conf.5.in conf2doc$(EXEEXT)
 nodist_man_MANS += doc/volfs.conf.5
 EXTRA_DIST += doc/volfs.conf.5.in
 CLEANFILES += doc/volfs.conf.5
-EXTRA_DIST += doc/PROVIDERS.md doc/OPEN.md
+EXTRA_DIST += doc/PROVIDERS.md doc/OPEN.md doc/CONTAINERS.md

@@ -10,3 +10,4 @@ include tests/tree/local.mk
 include tests/lint/local.mk
 include tests/crash/local.mk
 include tests/guest/local.mk
+include tests/containers/local.mk

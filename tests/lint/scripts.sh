@@ -15,8 +15,10 @@ for f in contrib/quickstart .ci/run bench/run tests/run tests/*.sh \
 	*) sh -n "$f" || failed=1 ;;
 	esac
 done
-for f in tests/tree/*.sh tests/lint/*.sh tests/guest/*.sh tests/guest/boot/*.sh; do
-	grep -qF "$f" tests/tree/local.mk tests/lint/local.mk tests/guest/local.mk ||
+for f in tests/tree/*.sh tests/lint/*.sh tests/guest/*.sh \
+	 tests/guest/boot/*.sh tests/containers/*.sh; do
+	grep -qF "$f" tests/tree/local.mk tests/lint/local.mk \
+		tests/guest/local.mk tests/containers/local.mk ||
 		{ echo "$f: in no list of local.mk"; failed=1; }
 done
 exit $failed
