@@ -1,4 +1,4 @@
-dist_man_MANS += doc/volctl.1 doc/volfsd.8
+dist_man_MANS += doc/volctl.1 doc/volfsd.8 doc/mount.volfs.8 doc/umount.volfs.8
 EXTRA_DIST += doc/CONTRACT.md doc/DESIGN.md doc/STATUS.md
 EXTRA_DIST += contrib/quickstart contrib/packages .ci/run
 
