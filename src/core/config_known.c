@@ -325,20 +325,6 @@ static const struct opt_spec xtremio_options[] = {
 	{ NULL }
 };
 
-static const struct opt_spec nfs_options[] = {
-	{ "server", OPT_LIST, .help = "Name or address of the server." },
-	{ "path", OPT_PATH, .help = "The export.", AKA("share") },
-	STR("subDir", "Directory below it."),
-	{ "mountPermissions", OPT_MODE, .dflt = "0000", .max = 07777,
-	  .help = "Mode of new directories; 0 leaves it." },
-	DFLT("onDelete", OPT_CHOICE, "retain", "What a removal does.",
-	     .choices = (const char *const[]){ "delete", "retain", "archive",
-					       NULL }),
-	{ "volumes", OPT_LIST, .env = "X_CSI_NFS_VOLUMES",
-	  .help = "Exports as volumes: NAME=HOST:/PATH each." },
-	{ NULL }
-};
-
 static const struct opt_spec btrfs_options[] = {
 	{ "home", OPT_PATH, AKA("root_vol", "path"),
 	  .help = "Directory on a btrfs file system; a subvolume a volume." },
@@ -366,7 +352,6 @@ static const struct known {
 	  { "fittedcloud", "ebs", "aws", "ec2", NULL } },
 	{ "gcepd", gcepd_options, { "gcepd", "gce", NULL } },
 	{ "isilon", isilon_options, { "isilon", NULL } },
-	{ "nfs", nfs_options, { "nfs", NULL } },
 	{ "rackspace", rackspace_options, { "rackspace", NULL } },
 	{ "rbd", rbd_options, { "rbd", NULL } },
 	{ "s3fs", s3fs_options, { "s3fs", NULL } },

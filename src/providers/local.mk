@@ -15,3 +15,11 @@ libvolfs_core_a_SOURCES += \
 	src/providers/sim.c src/providers/sim.h \
 	src/providers/sim_ask.c src/providers/sim_cloud.c \
 	src/providers/sim_parse.c
+
+# nfs: directories of an NFS share, by helper processes.
+libvolfs_core_a_SOURCES += \
+	src/providers/nfs.c src/providers/nfs.h \
+	src/providers/nfs_copies.c src/providers/nfs_copy.c \
+	src/providers/nfs_help.c src/providers/nfs_lock.c \
+	src/providers/nfs_parse.c src/providers/nfs_probe.c \
+	src/providers/nfs_tree.c src/providers/nfs_volumes.c

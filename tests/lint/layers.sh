@@ -36,7 +36,7 @@ for f in src/providers/*.[ch]; do
 	own=$(basename "$f" | sed 's/[_.].*//')
 	[ "$own" = registry ] && continue
 	check "the driver '$own'" "$f" \
-		"base/|net/|core/provider.h|core/options.h|core/volume.h|core/host/device.h|core/host/helper.h|providers/$own|json-c/"
+		"base/|net/|core/provider.h|core/options.h|core/volume.h|core/host/device.h|core/host/helper.h|core/host/share.h|providers/$own|json-c/"
 	grep -nE '\b(getenv|pthread_create|printf|puts|putenv|setenv|setlocale)[ ]?\(' "$f" |
 		sed "s|^|$f:|; s|\$| (not in a driver)|" | grep . && failed=1
 done

@@ -18,11 +18,12 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "core/config.h"
+#include "core/provider.h"
 
 /* None of the hostile files takes a second; valgrind takes fifty times that. */
 #define SOON_MS 60000
 
-/* Drivers as if they were compiled in. */
+/* Drivers as if they were compiled in; all others are what they are. */
 struct fake { char *path, *token; uint64_t latency, volumes; };
 
 static const struct opt_spec local_options[] = {
@@ -49,11 +50,15 @@ static const struct opt_spec strict_options[] = {
 
 static const struct opt_spec *driver_options(const char *driver)
 {
+	const struct provider *p = provider_find(driver);
+
 	if (!strcmp(driver, "local"))
 		return local_options;
 	if (!strcmp(driver, "sim"))
 		return sim_options;
-	return !strcmp(driver, "strict") ? strict_options : NULL;
+	if (!strcmp(driver, "strict"))
+		return strict_options;
+	return p ? p->options : NULL;
 }
 
 static char dir[] = "/tmp/volfs-config-XXXXXX";
