@@ -463,8 +463,10 @@ static bool content_of_share(struct suite *t, const struct call *c,
 			     size_t room, bool *held)
 {
 	char target[300];
-	struct mount_spec m = { a->source, content_mount(t, target), a->fstype,
-				a->options ? a->options : "", false };
+	struct mount_spec m = { .source = a->source,
+				.target = content_mount(t, target),
+				.fstype = a->fstype,
+				.options = a->options ? a->options : "" };
 	struct err err = ERR_INIT;
 	int r;
 
