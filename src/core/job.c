@@ -301,6 +301,21 @@ static void log_result(const struct job *j)
 		 err_name(j->err.num), j->err.num ? ": " : "", j->err.text);
 }
 
+/* What its check did or found done, or was only to be tried: it is no job, but
+ * who asked is in the log all the same. On a worker: the log may be slow. */
+static void log_answered(void *arg)
+{
+	struct job *j = arg;
+	char number[24] = "";
+
+	if (!j->svc)
+		snprintf(number, sizeof(number), "%" PRIu64, j->serial);
+	log_info("%s %s/%s uid=%u gid=%u pid=%d '%s': OK%s", j->verb->name,
+		 j->svc ? j->svc->name : "", j->name ? j->name : number,
+		 j->uid, j->gid, j->pid, j->text,
+		 j->verb->run && !j->line.dry_run ? " (already so)" : "");
+	job_unref(j);
+}
 
 /* Clears the error that an earlier job of the same verb left. */
 static void clear_fault(struct job *j)
@@ -991,6 +1006,8 @@ void engine_submit(struct engine *e, const struct request *r,
 	if (n > 0 || (n == 0 && j->line.dry_run)) {
 		/* Already so, done by its check, or only asked. */
 		answer_now(&to, j, 0);
+		if (pool_run(e->pool, log_answered, job_ref(j)) < 0)
+			log_answered(j);
 	} else if (n == 0) {
 		n = enqueue(e, j, &to, waiter, &err);
 	}

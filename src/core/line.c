@@ -214,7 +214,14 @@ const char *line_value(const struct line *l, const char *key)
 
 bool line_has(const struct line *l, const char *key)
 {
-	return line_value(l, key) != NULL;
+	const char *value = line_value(l, key);
+	bool on = true;
+
+	for (size_t i = 0; value && *value && i < l->n; i++)
+		if (l->words[i].value == value &&
+		    l->words[i].spec->type == OPT_BOOL)
+			parse_bool(value, strlen(value), &on, NULL);
+	return value && on;
 }
 
 /* ---- usage ---- */

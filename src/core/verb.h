@@ -90,6 +90,7 @@ int line_parse(const char *text, size_t len, const struct verb *v,
 	       const struct provider *p, struct line *out, struct err *err);
 void line_done(struct line *l);
 const char *line_value(const struct line *l, const char *key); /* or NULL */
+/* A flag that is said to be 0 is not there. */
 bool line_has(const struct line *l, const char *key);
 
 /* What reading the verb's file gives: usage with each word, type, default and

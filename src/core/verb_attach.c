@@ -491,7 +491,7 @@ static int check_cancel(struct job *j, struct err *err)
 	if (running)
 		id = running->id;
 	pthread_mutex_unlock(&e->jobs_lock);
-	if (id)
+	if (id && !j->line.dry_run)
 		job_cancel(e, id);
 	return 1;
 }

@@ -173,7 +173,12 @@ const struct verb verb_down = {
 
 static int check_job_cancel(struct job *j, struct err *err)
 {
-	if (!job_cancel(j->engine, j->serial))
+	struct job *there = j->line.dry_run ? job_find(j->engine, j->serial)
+					    : NULL;
+
+	if (there)
+		job_unref(there);
+	else if (!job_cancel(j->engine, j->serial))
 		return err_set(err, ENOENT, "cancel: there is no job %" PRIu64,
 			       j->serial);
 	return 1;
