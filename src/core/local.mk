@@ -30,6 +30,7 @@ libvolfs_core_a_SOURCES += \
 	src/core/line.c \
 	src/core/device_care.c \
 	src/core/mount_care.c \
+	src/core/mount_place.c \
 	src/core/pool.c \
 	src/core/refresh.c \
 	src/core/service.c src/core/service.h \

@@ -72,6 +72,16 @@ void snapshot_recover(struct service *s, const struct snapshot *sn);
 /* An rmdir that was answered and then failed or never began. */
 void verb_remove_failed(struct job *j);
 
+/* What is mounted of a volume that counts as mounted. -EBUSY: something that is
+ * not of it lies over its data/. */
+enum { PLACE_NOTHING, PLACE_PRIVATE, PLACE_WHOLE };
+int mount_place(struct service *s, const struct volume *v, struct err *err);
+/* Is the mount that is there what the line asks for? 0 or -EBUSY. */
+int mount_is_as_asked(const struct job *j, const struct volume *v,
+		      struct err *err);
+/* Is @word one of the comma-separated @options? */
+bool options_have(const char *options, const char *word, size_t len);
+
 /* Forgets the mount and its users; for volume_update(), @arg unused. */
 void local_unmounted(struct volume_local *l, void *arg);
 /* Measures one mounted volume. */

@@ -136,20 +136,6 @@ static void join_list(char *const *list, char *out, size_t room)
 			 out[0] ? "," : "", *list);
 }
 
-static bool has_option(const char *options, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (; *options; options += *options == ',') {
-		size_t n = strcspn(options, ",");
-
-		if (n == len && memcmp(options, word, n) == 0)
-			return true;
-		options += n;
-	}
-	return false;
-}
-
 /* Naming another option does not take these off: only their opposite does,
  * which the configuration can say and the tree cannot. */
 static void add_safety(char *options, size_t room, const char *word,
@@ -157,7 +143,8 @@ static void add_safety(char *options, size_t room, const char *word,
 {
 	size_t len = strlen(options);
 
-	if (!has_option(options, word) && !has_option(options, opposite))
+	if (!options_have(options, word, strlen(word)) &&
+	    !options_have(options, opposite, strlen(opposite)))
 		snprintf(options + len, room - len, "%s%s", len ? "," : "",
 			 word);
 }
@@ -479,14 +466,12 @@ static int add_user(struct job *j, const struct volume *v, struct err *err)
 {
 	struct with_user u = { user_of(j), line_has(&j->line, "ro"), false };
 
+	if (find_user(v, u.name))
+		return 0;
 	if (v->local->mount_read_only && !u.read_only)
 		return err_set(err, EBUSY, "mount '%s': it is mounted "
 			       "read-only for others: cat %s/users", v->name,
 			       v->name);
-	if (!v->local->mount_read_only && u.read_only)
-		return err_set(err, EBUSY, "mount '%s': it is mounted "
-			       "read-write for others, so 'ro' cannot be kept: "
-			       "cat %s/users", v->name, v->name);
 	if (v->local->n_users >= USERS_MAX)
 		return err_set(err, EAGAIN, "mount '%s': it has %d users",
 			       v->name, USERS_MAX);
@@ -509,6 +494,28 @@ static void grow_pending(struct mounting *m, const struct call *c)
 			 "volume: %s", m->j->svc->name, m->v->name, err.text);
 }
 
+/* One more user of a mounted volume; what somebody unmounted by hand comes
+ * back. PLACE_NOTHING: it has to be mounted from the start. */
+static int join_mount(struct job *j, struct volume *v, struct err *err)
+{
+	int place, r = mount_is_as_asked(j, v, err);
+
+	if (r < 0)
+		return r;
+	place = mount_place(j->svc, v, err);
+	if (place == PLACE_NOTHING)
+		return place;
+	if (place == PLACE_PRIVATE) {
+		log_info("mount '%s/%s': somebody unmounted its data/; it is "
+			 "bound again", j->svc->name, v->name);
+		place = mount_rebind(j->svc, v, err);
+	}
+	if (place < 0)
+		return err_wrap(err, "mount '%s'", v->name);
+	r = add_user(j, v, err);
+	return r < 0 ? r : PLACE_WHOLE;
+}
+
 static int run_mount(struct job *j, struct err *err)
 {
 	struct mounting m = { .j = j };
@@ -519,10 +526,10 @@ static int run_mount(struct job *j, struct err *err)
 
 	if (!v)
 		return -err->num;
-	if (volume_is_mounted(v)) {
-		r = add_user(j, v, err);
+	r = volume_is_mounted(v) ? join_mount(j, v, err) : PLACE_NOTHING;
+	if (r != PLACE_NOTHING) {
 		volume_unref(v);
-		return r;
+		return r < 0 ? r : 0;
 	}
 	attached = v->local && v->local->attached;
 	volume_unref(v);
@@ -602,9 +609,7 @@ static int check_mount(struct job *j, struct err *err)
 				     : j->svc->config->core.fstype
 					     ? j->svc->config->core.fstype
 					     : "ext4", options, err);
-	if (r == 0 && volume_is_mounted(v) && find_user(v, user_of(j)))
-		r = 1;
-	else if (r == 0 && volume_is_mounted(v) && overwrite)
+	if (r == 0 && volume_is_mounted(v) && overwrite)
 		r = err_set(err, EBUSY, "mount '%s': it is mounted, so "
 			    "nothing is overwritten", v->name);
 	volume_unref(v);
@@ -732,8 +737,10 @@ static int unmount_last(struct job *j, const struct call *c, struct volume *v,
 	struct err ignored = ERR_INIT;
 	int r;
 
-	r = !detach ? keep_device(c, v, err) : force ? 0
-						 : check_held(j, v, err);
+	r = mount_place(j->svc, v, err);
+	if (r >= 0)
+		r = !detach ? keep_device(c, v, err)
+			    : force ? 0 : check_held(j, v, err);
 	if (r == 0)
 		r = unmount_both(j, c, v, how, err);
 	if (r < 0)

@@ -66,6 +66,7 @@ TREE_TESTS = \
 	tests/tree/mkfs-halfway.sh \
 	tests/tree/mount-auto.sh \
 	tests/tree/mount-busy.sh \
+	tests/tree/mount-by-hand.sh \
 	tests/tree/mount-subpath.sh \
 	tests/tree/mount8-fstab.sh \
 	tests/tree/mount8-options.sh \
@@ -90,6 +91,7 @@ TREE_TESTS = \
 	tests/tree/systemd-fstab.sh \
 	tests/tree/sysv-script.sh \
 	tests/tree/verb-idempotent.sh \
+	tests/tree/verb-words.sh \
 	tests/tree/volctl-alone.sh \
 	tests/tree/write-lines.sh \
 	tests/tree/write-programs.sh

@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A flag said to be 0 is not set; dry-run does nothing, also where the act is
+# quick; each verb is in the log, whatever became of it.
+. "${srcdir:-.}/tests/lib.sh"
+sim_config 'pending: 3s'
+start
+within 10 has_json "$tree/cloud/.status" .state ok
+v=$tree/local/db
+ok wr "$tree/local/.create/db" size=64M
+ok wr "$v/mount" "user=web ro=0"
+is "read-only" false "$(json "$v/status" .mount.read_only)"
+ok wr "$v/mount" "user=db ro=no"
+ok wr "$v/unmount" "user=db force=0 lazy=0"
+is "users" web "$(json "$v/users" .name)"
+fails_with EBUSY "$v/mount" "user=db ro=1"
+fails_with EINVAL "$v/mount" "user=db ro=perhaps"
+exec 5<"$v/data/."
+fails_with EBUSY "$tree/.volfs/down" force=0
+exec 5<&-
+is "mounted" 1 "$(cat "$v/mounted")"
+
+# What is mounted already is so only if it is as the line says.
+fails_with EBUSY "$v/mount" "user=web ro"
+says "$v/error" read-write
+fails_with EBUSY "$v/mount" "user=web options=noexec"
+says "$v/error" noexec
+ok wr "$v/mount" "user=web options=nosuid,nodev"
+ok wr "$v/mount" "user=web options=$(cat "$v/options")"
+ok wr "$v/unmount" user=web
+ok wr "$v/mount" "ro options=noexec"
+ok wr "$v/mount" "ro options=noexec"
+ok wr "$v/mount" 1
+fails_with EBUSY "$v/mount" ro=0
+ok wr "$v/unmount" 1
+
+c=$tree/cloud/big
+ok wr "$tree/cloud/.create/big" async
+within 5 test -e "$c/cancel"
+ok wr "$c/cancel" dry-run
+job=$(json "$c/status" .job.id)
+ok wr "$tree/.volfs/jobs/$job/cancel" dry-run
+within 20 has "$c/state" available
+is "the job" done "$(json "$tree/.volfs/jobs/$job/status" .state)"
+ok wr "$c/attach" async
+within 5 has_json "$c/status" .job.verb attach
+job=$(json "$c/status" .job.id)
+ok wr "$c/cancel" 1
+within 20 has_json "$tree/.volfs/jobs/$job/status" .state cancelled
+grep -q "cancel cloud/big uid=0 gid=0 pid=[0-9]* '1': OK" "$dir/volfsd.log" ||
+	fail "who cancelled is not in the log"
+grep -q "cancel cloud/big uid=0 gid=0 pid=[0-9]* 'dry-run': OK" \
+	"$dir/volfsd.log" || fail "the dry run is not in the log"
+ok wr "$v/unmount" 1
+grep -q "unmount local/db uid=0 gid=0 pid=[0-9]* '1': OK (already so)" \
+	"$dir/volfsd.log" || fail "what is already so is not in the log"
+stop
+finish
