@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,6 +21,8 @@
 #define MESSAGE_MAX 8192        /* bytes of a message, then "..." */
 #define LINE_ROOM (2 * MESSAGE_MAX)
 #define HELD_ROOM (64 * 1024)
+#define PIECE_MAX 4096          /* PIPE_BUF: fits where poll() sees room */
+#define STALLED_MS 200          /* for a reader who may only be slow */
 #define SECRET_BYTES_MIN 4      /* shorter ones would blacken plain words */
 
 static const struct {
@@ -36,7 +39,8 @@ static atomic_int level_most = LOG_INFO_;
 static atomic_bool to_journal;
 
 /*
- * Protects all below, and makes one line one write(2). The buffers are here
+ * Protects all below, and makes one line one write(2), if it is no longer than
+ * PIECE_MAX. The buffers are here
  * and not on the heap, so that being out of memory can be logged.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -47,6 +51,8 @@ static char held[HELD_ROOM];
 static size_t held_len;
 static unsigned holders;
 static unsigned long held_lost;     /* lines that found no room in held */
+static bool stalled;                /* nobody reads what is written */
+static unsigned long stalled_lost;
 
 static struct secret {
 	struct secret *next;
@@ -187,25 +193,61 @@ static size_t message_clean(size_t len, bool cut, char *out, size_t room)
 	return n;
 }
 
-/* Where standard error takes nothing any more there is nobody to tell. */
-static void write_all(const char *data, size_t len)
+/* Every thread logs, under one lock: none may wait here for somebody who has
+ * stopped reading a pipe, a terminal or the journal's socket. */
+static bool has_room(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	stalled = poll(&p, 1, stalled ? 0 : STALLED_MS) == 0;
+	return !stalled;
+}
+
+/* Where standard error takes nothing any more there is nobody to tell. False:
+ * it may take more later. */
+static bool write_all(const char *data, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = write(STDERR_FILENO, data, len);
+		size_t piece = len < PIECE_MAX ? len : PIECE_MAX;
+		ssize_t n;
 
+		if (!has_room())
+			return false;
+		n = write(STDERR_FILENO, data, piece);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return;
+			break;
 		data += n;
 		len -= (size_t)n;
 	}
+	return true;
+}
+
+static size_t line_begin(enum log_level level);
+
+/* Of what was lost while nobody read, once somebody does. False: nobody. */
+static bool stalled_tell(void)
+{
+	char text[192];
+	size_t n;
+
+	if (!stalled_lost)
+		return true;
+	n = line_begin(LOG_WARN_);
+	n = (size_t)snprintf(text, sizeof(text), "%.*s%lu lines were lost "
+			     "while nobody read the log\n", (int)n, line,
+			     stalled_lost);
+	if (!write_all(text, n))
+		return false;
+	stalled_lost = 0;
+	return true;
 }
 
 static void line_out(size_t len)
 {
 	if (holders == 0) {
-		write_all(line, len);
+		stalled_lost += !write_all(line, len);
 	} else if (len <= sizeof(held) - held_len) {
 		memcpy(held + held_len, line, len);
 		held_len += len;
@@ -229,8 +271,13 @@ static size_t line_begin(enum log_level level)
 /* Of the message as it is; the lock is held. */
 static void message_log(enum log_level level, size_t len, bool cut)
 {
-	size_t n = line_begin(level);
+	size_t n;
 
+	if (holders == 0 && !stalled_tell()) {
+		stalled_lost++;
+		return;
+	}
+	n = line_begin(level);
 	n += message_clean(len, cut, line + n, sizeof(line) - n);
 	line[n++] = '\n';
 	line_out(n);
@@ -267,7 +314,7 @@ void log_release(void)
 	LOCK_SCOPE(&lock);
 	if (holders == 0 || --holders > 0)
 		return;
-	write_all(held, held_len);
+	stalled_lost += !write_all(held, held_len);
 	held_len = 0;
 	if (held_lost) {
 		n = snprintf(message, sizeof(message), "%lu lines were lost "

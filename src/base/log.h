@@ -11,7 +11,9 @@
  * Newlines and control bytes within a message are written as \xNN. Nothing
  * that came from an OPT_SECRET option may be passed in; log_redact() registers
  * values that are replaced by *** wherever they appear all the same.
- * Never logs while a file system is frozen: see log_hold().
+ * Never logs while a file system is frozen: see log_hold(). Where nobody reads
+ * any more, a line waits a fifth of a second at most and is then lost; how many
+ * were is said once somebody reads again.
  */
 enum log_level { LOG_ERR_, LOG_WARN_, LOG_INFO_, LOG_DEBUG_ };
 
