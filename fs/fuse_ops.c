@@ -161,6 +161,12 @@ static int open_check(const struct object *o, int flags)
 	return object_is_writable(o) ? 0 : -EPERM;
 }
 
+static bool is_name_writer(uint64_t ino, int flags)
+{
+	return node_kind(ino) == OBJECT_NAME &&
+	       (flags & O_ACCMODE) != O_RDONLY;
+}
+
 /* By hand: libfuse 3.14 has no word for parallel writes. */
 static void reply_open(fuse_req_t req, uint64_t fh, uint32_t flags)
 {
@@ -189,13 +195,19 @@ static void tree_open(fuse_req_t req, fuse_ino_t ino,
 	}
 	if (object_is_writable(&o))
 		flags |= FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
+	if (is_name_writer(ino, fi->flags))
+		names_open(fs->names, o.serial);
 	reply_open(req, opens_add(fs->opens, ino, o.row->polls), flags);
 }
 
 static void tree_release(fuse_req_t req, fuse_ino_t ino,
 			 struct fuse_file_info *fi)
 {
-	opens_release(request_fs(req)->opens, fi->fh);
+	struct fs *fs = request_fs(req);
+
+	opens_release(fs->opens, fi->fh);
+	if (is_name_writer(ino, fi->flags))
+		names_close(fs->names, node_serial(ino));
 	fuse_reply_err(req, 0);
 }
 
@@ -289,10 +301,9 @@ static void tree_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	if (r == 0) {
 		whole = off == 0 && text.len <= size;
-		r = opens_keep(fs->opens, fi->fh, ino, buf_str(&text),
-			       text.len, whole ? OPENS_IF_ROOM :
-			       fuse_req_ctx(req)->uid ? OPENS_MUST
-						      : OPENS_MUST_ROOT);
+		r = opens_keep(fs->opens, fi->fh, ino, fuse_req_ctx(req)->uid,
+			       buf_str(&text), text.len,
+			       whole ? OPENS_IF_ROOM : OPENS_MUST);
 	}
 	if (r < 0)
 		fuse_reply_err(req, -r);

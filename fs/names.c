@@ -3,7 +3,9 @@
  * The names under .create/, .remove/ and .import/: each exists as soon as
  * somebody says it, and until the kernel has forgotten it again. The kernel
  * keeps names for as long as it has memory, so of very many the oldest go
- * first: a name is looked up again at each use, and then has a new node.
+ * first: a name is looked up again at each use, and then has a new node. Those
+ * that are open for writing stay: who may only look must not be able to take
+ * a name from under a writer.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +16,8 @@
 #include "base/auto.h"
 #include "fs/node.h"
 
-#define NAMES_MAX 16384
+#define NAMES_MAX 4096
+#define TRIES_MAX 16                 /* open ones passed over at once */
 
 struct name_key {
 	unsigned service, index;
@@ -23,6 +26,7 @@ struct name_key {
 
 struct name_entry {
 	uint64_t serial, lookups;
+	unsigned writers;            /* that have it open */
 	UT_hash_handle by_serial, by_name;
 	struct name_key key;
 };
@@ -69,6 +73,25 @@ void names_free(struct names *n)
 	free(n);
 }
 
+/* To the end of those that go first. */
+static void entry_renew(struct names *n, struct name_entry *e)
+{
+	HASH_DELETE(by_serial, n->by_serial, e);
+	HASH_ADD(by_serial, n->by_serial, serial, sizeof(e->serial), e);
+}
+
+/* Makes room by the oldest that nobody writes to. */
+static void evict(struct names *n)
+{
+	for (unsigned i = 0; i < TRIES_MAX &&
+	     HASH_CNT(by_serial, n->by_serial) > NAMES_MAX; i++) {
+		if (n->by_serial->writers)
+			entry_renew(n, n->by_serial);
+		else
+			entry_free(n, n->by_serial);
+	}
+}
+
 uint64_t names_get(struct names *n, unsigned service, unsigned index,
 		   const char *name)
 {
@@ -91,14 +114,10 @@ uint64_t names_get(struct names *n, unsigned service, unsigned index,
 		HASH_ADD_KEYPTR(by_name, n->by_name, &e->key,
 				key_length(e->key.name), e);
 	} else {
-		/* To the end of those that go first. */
-		HASH_DELETE(by_serial, n->by_serial, e);
-		HASH_ADD(by_serial, n->by_serial, serial, sizeof(e->serial),
-			 e);
+		entry_renew(n, e);
 	}
-	if (HASH_CNT(by_serial, n->by_serial) > NAMES_MAX)
-		entry_free(n, n->by_serial);
 	e->lookups++;
+	evict(n);
 	return e->serial;
 }
 
@@ -128,7 +147,30 @@ void names_forget(struct names *n, uint64_t serial, uint64_t lookups)
 	if (!e)
 		return;
 	e->lookups -= lookups < e->lookups ? lookups : e->lookups;
-	if (e->lookups == 0)
+	if (e->lookups == 0 && !e->writers)
+		entry_free(n, e);
+}
+
+void names_open(struct names *n, uint64_t serial)
+{
+	struct name_entry *e;
+
+	LOCK_SCOPE(&n->lock);
+	e = find_serial(n, serial);
+	if (e)
+		e->writers++;
+}
+
+void names_close(struct names *n, uint64_t serial)
+{
+	struct name_entry *e;
+
+	LOCK_SCOPE(&n->lock);
+	e = find_serial(n, serial);
+	if (!e || !e->writers)
+		return;
+	e->writers--;
+	if (e->lookups == 0 && !e->writers)
 		entry_free(n, e);
 }
 

@@ -200,6 +200,10 @@ uint64_t names_get(struct names *n, unsigned service, unsigned index,
 /* A copy of the name; NULL when unknown. */
 char *names_find(struct names *n, uint64_t serial);
 void names_forget(struct names *n, uint64_t serial, uint64_t lookups);
+/* Opened for writing, and closed again: in between it is not forgotten for
+ * the sake of room. An unknown one is ignored. */
+void names_open(struct names *n, uint64_t serial);
+void names_close(struct names *n, uint64_t serial);
 size_t names_count(struct names *n);
 
 #endif

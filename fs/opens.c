@@ -12,12 +12,19 @@
 
 #include "base/auto.h"
 
-/* All kept texts together, bytes. Over the first, only those are kept that a
- * reader has seen a part of; over the others, he gets an error. */
-static const size_t kept_max[] = {
-	[OPENS_IF_ROOM] = (size_t)8 << 20,
-	[OPENS_MUST] = (size_t)48 << 20,
-	[OPENS_MUST_ROOT] = (size_t)64 << 20,
+/* Kept texts, bytes. Whole ones, which a reader has seen all of, only while
+ * there is little; of others, so much of one user, of all users, and with
+ * root's. */
+#define WHOLE_MAX ((size_t)8 << 20)
+#define USER_MAX ((size_t)8 << 20)
+#define USERS_MAX ((size_t)48 << 20)
+#define KEPT_MAX ((size_t)64 << 20)
+
+/* What one user keeps. */
+struct share {
+	uid_t uid;
+	size_t kept;
+	UT_hash_handle hh;
 };
 
 struct open_file {
@@ -27,6 +34,7 @@ struct open_file {
 	char *written;               /* see opens_write() */
 	size_t n_written;
 	bool has_text, at_end;       /* at_end: all was read, nothing kept */
+	struct share *share;         /* while there is a text */
 	bool watched, changed;
 	uint64_t kh;                 /* of a waiting poller, 0 = none */
 	uint64_t end;
@@ -44,6 +52,7 @@ struct opens {
 	pthread_mutex_t lock;        /* all below but the atomics */
 	struct open_file *files;
 	struct watch *watches;
+	struct share *shares;
 	size_t kept;
 	_Atomic uint64_t next;
 	atomic_uint n_watches;
@@ -125,10 +134,37 @@ static void file_unwatch(struct opens *o, struct open_file *f)
 	}
 }
 
+static struct share *share_get(struct opens *o, uid_t uid)
+{
+	struct share *s;
+
+	HASH_FIND(hh, o->shares, &uid, sizeof(uid), s);
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->uid = uid;
+	HASH_ADD(hh, o->shares, uid, sizeof(s->uid), s);
+	return s;
+}
+
+static void share_put(struct opens *o, struct share *s, size_t len)
+{
+	s->kept -= len;
+	if (s->kept)
+		return;
+	HASH_DELETE(hh, o->shares, s);
+	free(s);
+}
+
 static void text_drop(struct opens *o, struct open_file *f)
 {
-	if (f->has_text)
+	if (f->has_text) {
 		o->kept -= f->len;
+		share_put(o, f->share, f->len);
+	}
+	f->share = NULL;
 	free(f->text);
 	f->text = NULL;
 	f->has_text = f->at_end = false;
@@ -206,10 +242,23 @@ void opens_begin_read(struct opens *o, uint64_t fh)
 		f->changed = false;
 }
 
-int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, const char *text,
-	       size_t len, enum opens_must must)
+static bool has_room(const struct opens *o, const struct share *s, size_t len,
+		     enum opens_must must)
+{
+	if (must == OPENS_IF_ROOM && o->kept + len > WHOLE_MAX)
+		return false;
+	if (s->uid == 0)
+		return o->kept + len <= KEPT_MAX;
+	return o->kept + len <= USERS_MAX &&
+	       (s->kept == 0 || s->kept + len <= USER_MAX);
+}
+
+int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, uid_t uid,
+	       const char *text, size_t len, enum opens_must must)
 {
 	struct open_file *f;
+	struct share *s;
+	int r = -ENOMEM;
 
 	LOCK_SCOPE(&o->lock);
 	f = file_get(o, fh, ino);
@@ -217,17 +266,21 @@ int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, const char *text,
 		return -ENOMEM;
 	text_drop(o, f);
 	f->len = len;
-	if (o->kept + len > kept_max[must]) {
-		f->at_end = !must;
-		return must ? -ENFILE : 0;
-	}
-	f->text = malloc(len + 1);
+	s = len ? share_get(o, uid) : NULL;
+	if (s && !has_room(o, s, len, must))
+		r = -EAGAIN;
+	else if (s)
+		f->text = malloc(len + 1);
 	if (!f->text) {
-		f->at_end = !must;
-		return must ? -ENOMEM : 0;
+		if (s)
+			share_put(o, s, 0);
+		f->at_end = !must || len == 0;
+		return f->at_end ? 0 : r;
 	}
 	memcpy(f->text, text, len);
 	f->has_text = true;
+	f->share = s;
+	s->kept += len;
 	o->kept += len;
 	return 0;
 }

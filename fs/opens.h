@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 
@@ -30,11 +31,12 @@ int opens_read(struct opens *o, uint64_t fh, uint64_t offset, size_t size,
 /* Called before the text is made: what changes from here on is news. */
 void opens_begin_read(struct opens *o, uint64_t fh);
 
-/* Keeps a text (a copy). -ENFILE: too much is kept already, and this one
- * cannot do without. What others keep open never takes all room from root. */
-enum opens_must { OPENS_IF_ROOM, OPENS_MUST, OPENS_MUST_ROOT };
-int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, const char *text,
-	       size_t len, enum opens_must must);
+/* Keeps a text (a copy) for @uid. -EAGAIN: too much is kept already, for all or
+ * for that user, and this one cannot do without. A user may always have one
+ * text, and what others keep open never takes all room from root. */
+enum opens_must { OPENS_IF_ROOM, OPENS_MUST };
+int opens_keep(struct opens *o, uint64_t fh, uint64_t ino, uid_t uid,
+	       const char *text, size_t len, enum opens_must must);
 
 /* A piece written at @offset, for a value of several lines: appends to @all
  * what this open has written so far, this piece included. -EINVAL: it does not

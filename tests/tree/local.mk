@@ -63,6 +63,7 @@ TREE_TESTS = \
 	tests/tree/life-xfs.sh \
 	tests/tree/limits-descriptors.sh \
 	tests/tree/limits-memory.sh \
+	tests/tree/limits-one-user.sh \
 	tests/tree/log-stalled.sh \
 	tests/tree/mkfs-halfway.sh \
 	tests/tree/mount-auto.sh \

@@ -266,6 +266,25 @@ static void names(void **state)
 	assert_int_not_equal(names_get(n, 1, NAME_CREATE, "x"), a);
 	assert_int_equal(names_count(n), 2);
 	names_forget(n, 12345, 1);
+	/* However many others look up, a writer keeps his. */
+	names_open(n, b);
+	for (unsigned i = 0; i < 20000; i++) {
+		char other[16];
+
+		snprintf(other, sizeof(other), "n%u", i);
+		names_get(n, 1, NAME_CREATE, other);
+	}
+	assert_true(names_count(n) < 20000);
+	name = names_find(n, b);
+	assert_string_equal(name, "x");
+	free(name);
+	names_forget(n, b, 1);
+	name = names_find(n, b);
+	assert_string_equal(name, "x");
+	free(name);
+	names_close(n, b);
+	assert_null(names_find(n, b));
+	names_close(n, b);
 	names_free(n);
 }
 
@@ -283,7 +302,8 @@ static void open_files(void **state)
 	struct buf b = BUF_INIT(100);
 
 	assert_int_equal(opens_read(o, fh, 0, 10, &b), -ENOENT);
-	assert_int_equal(opens_keep(o, fh, 42, "hello world", 11, true), 0);
+	assert_int_equal(opens_keep(o, fh, 42, 1000, "hello world", 11,
+				    OPENS_MUST), 0);
 	assert_int_equal(opens_read(o, fh, 6, 10, &b), 0);
 	assert_string_equal(buf_str(&b), "world");
 	assert_int_equal(opens_read(o, fh, 11, 10, &b), 0);
@@ -303,6 +323,45 @@ static void open_files(void **state)
 	/* One from before a restart: it may have changed. */
 	assert_true(opens_poll(o, 3, 42, 7, true));
 	buf_done(&b);
+	opens_free(o);
+}
+
+#define MIB ((size_t)1 << 20)
+
+/* One user leaves room for the others, and all of them for root. */
+static void kept_texts(void **state)
+{
+	AUTO(auto_free) char *text = calloc(1, 20 * MIB);
+	struct opens *o = opens_new();
+	uint64_t fh;
+
+	assert_non_null(text);
+	for (fh = 1; fh <= 8; fh++)
+		assert_int_equal(opens_keep(o, fh, 42, 1000, text, MIB,
+					    OPENS_MUST), 0);
+	assert_int_equal(opens_keep(o, fh, 42, 1000, text, MIB, OPENS_MUST),
+			 -EAGAIN);
+	assert_int_equal(opens_keep(o, fh, 42, 1000, text, MIB, OPENS_IF_ROOM),
+			 0);
+	assert_int_equal(opens_keep(o, 1, 42, 1000, text, 10, OPENS_MUST), 0);
+	opens_release(o, 2);
+	assert_int_equal(opens_keep(o, fh, 42, 1000, text, MIB, OPENS_MUST), 0);
+	/* A large one is always possible, but only one. */
+	assert_int_equal(opens_keep(o, 100, 42, 1001, text, 20 * MIB,
+				    OPENS_MUST), 0);
+	assert_int_equal(opens_keep(o, 101, 42, 1001, text, 1, OPENS_MUST),
+			 -EAGAIN);
+	assert_int_equal(opens_keep(o, 102, 42, 1002, text, 20 * MIB,
+				    OPENS_MUST), 0);
+	assert_int_equal(opens_keep(o, 103, 42, 1003, text, MIB, OPENS_MUST),
+			 -EAGAIN);
+	assert_int_equal(opens_keep(o, 104, 42, 0, text, 10 * MIB, OPENS_MUST),
+			 0);
+	assert_int_equal(opens_keep(o, 105, 42, 0, text, 10 * MIB, OPENS_MUST),
+			 -EAGAIN);
+	opens_release(o, 102);
+	assert_int_equal(opens_keep(o, 103, 42, 1003, text, MIB, OPENS_MUST),
+			 0);
 	opens_free(o);
 }
 
@@ -327,7 +386,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids), TEST(lookup), TEST(whole_tree),
 		TEST(gone), TEST(modes), cmocka_unit_test(names),
-		cmocka_unit_test(open_files), cmocka_unit_test(options),
+		cmocka_unit_test(open_files), cmocka_unit_test(kept_texts),
+		cmocka_unit_test(options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
