@@ -341,6 +341,11 @@ int session_start(struct tree_session *s, struct err *err)
 				       "begin the FUSE session at '%s'",
 				       s->fs->mount_point);
 	}
+	if (!s->init_no_export)
+		log_info("this kernel (before Linux 6.9) opens files of the "
+			 "tree by handle, past every path: a container that "
+			 "has a part of it should not have "
+			 "CAP_DAC_READ_SEARCH");
 	return 0;
 }
 
