@@ -3,8 +3,7 @@
 # Runs inside a container (busybox) that was handed a part of the tree, as root
 # there, and tries to get at the rest of it in every way it knows:
 #
-#	attack volume WHERE NEIGHBOUR-INODE...
-#	attack service WHERE NEIGHBOUR-INODE...
+#	attack data|volume|service WHERE NEIGHBOUR-INODE...
 #
 # What should not have been possible is a line "ESCAPED: ..."; the last line
 # says how much was tried. What the writes changed outside is for the caller to
@@ -40,24 +39,24 @@ only() {
 
 hostile='1
 no-such-word
-other
-../other
-local/other
+elsewhere
+../elsewhere
+local/elsewhere
 cloud/theirs
 /etc/passwd
-from=other
-from=other@kept
-name=../other
-user=other
-host=other
-to=local/other
-overwrite=other
-subpath=../../other
-/../../other
+from=elsewhere
+from=elsewhere@kept
+name=../elsewhere
+user=elsewhere
+host=elsewhere
+to=local/elsewhere
+overwrite=elsewhere
+subpath=../../elsewhere
+/../../elsewhere
 options=bind,dev,suid
-absent=ok user=other
+absent=ok user=elsewhere
 ..
-+volfs.id=other'
++volfs.id=elsewhere'
 
 write_all() { # write_all FILE...
 	for file; do
@@ -83,7 +82,7 @@ writable() {
 walk_paths() {
 	# What lies above is the container's own directory.
 	for up in .. ../.. ../../.. data/../.. snapshots/../..; do
-		for name in other local local/other cloud .volfs .create .by-id; do
+		for name in elsewhere local local/elsewhere cloud .volfs .create .by-id; do
 			refused test -e "$where/$up/$name"
 		done
 	done
@@ -96,6 +95,7 @@ walk_paths() {
 	for name in events events.1 mounts devices config jobs/1 reload down; do
 		refused test -e "$where/.volfs/$name"
 	done
+	[ $kind != data ] || return 0
 	# No link of the tree leads anywhere but to the volume's device or into
 	# what was handed in.
 	for link in $(find "$where" -path '*/data/*' -prune -o -type l -print); do
@@ -132,15 +132,17 @@ make_names() { # make_names VOLUME-DIRECTORY
 	only EXDEV -- --rename "$1/snapshots/kept" /tmp/new
 	only EXDEV -- --rename /tmp "$1/snapshots/new"
 	only EPERM EROFS -- --rename "$1/snapshots/kept" "$1/kept"
-	only EPERM -- --rename "$1/snapshots/kept" "$1/snapshots/other"
+	only EPERM -- --rename "$1/snapshots/kept" "$1/snapshots/elsewhere"
 }
 
 # ---- past the paths ----
 
 handles() {
-	# It can be done: the program and the capability are fine.
+	# It can be done: the program and the capability are fine. (In data/ the
+	# numbers are those of the volume's own file system.)
 	said=$(handle --of /dev)
 	[ "$said" = OK ] || echo "CONTROL: a handle of /dev gives $said"
+	[ $kind != data ] || return 0
 	for inode; do
 		tried=$((tried + 1))
 		[ "$(handle --inode "$where" "$inode")" = OK ] &&
@@ -163,6 +165,16 @@ raw_device() { # raw_device VOLUME-DIRECTORY
 
 walk_paths
 case $kind in
+data)
+	raw_device "$where"
+	for name in .create .remove attach mount snapshots status ../attach; do
+		refused test -e "$where/$name"
+	done
+	only EXDEV -- --rename "$where/file" /tmp/file
+	handles "$@"
+	echo "tried $tried things"
+	exit
+	;;
 volume)
 	make_names "$where"
 	raw_device

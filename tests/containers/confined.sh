@@ -4,7 +4,7 @@
 
 canary=$dir/canary.img
 
-# local/db is handed out (volume_make); local/other (mounted, with a snapshot),
+# local/db is handed out (volume_make); local/elsewhere (mounted, with a snapshot),
 # cloud/theirs and the files of the host are not.
 confined_start() {
 	config <<-END
@@ -16,21 +16,21 @@ confined_start() {
 	within 10 has_json "$tree/cloud/.status" .state ok
 	truncate -s 1M "$canary"
 	local v
-	for v in local/other cloud/theirs; do
+	for v in local/elsewhere cloud/theirs; do
 		ok wr "$tree/${v%/*}/.create/${v#*/}" size=64M
 		ok wr "$tree/$v/mount" 1
 		ok sh -c "echo secret >'$tree/$v/data/secret'"
 		ok mkdir "$tree/$v/snapshots/kept"
 		within 20 has "$tree/$v/snapshots/kept/state" available
 	done
-	neighbour_device=$(stat -c %Hr:%Lr "$(readlink "$tree/local/other/device")")
+	neighbour_device=$(stat -c %Hr:%Lr "$(readlink "$tree/local/elsewhere/device")")
 	# Node numbers of what is not handed out.
 	mapfile -t inodes < <(stat -c %i "$tree" "$tree/.volfs" \
 		"$tree"/.volfs/{events,config,mounts,devices,status,reload} \
 		"$tree/cloud" "$tree/cloud/.create" "$tree/cloud/theirs" \
 		"$tree/cloud/theirs"/{mount,status} \
 		"$tree/local/.remove" "$tree/local/.by-id" \
-		"$tree/local/other"/{,mount,status,snapshots,snapshots/kept})
+		"$tree/local/elsewhere"/{,mount,status,snapshots,snapshots/kept})
 }
 
 volume_make() {

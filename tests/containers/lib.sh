@@ -19,7 +19,7 @@
 # /attack. "all_but ENGINE" prints the options for root with every capability but
 # SYS_ADMIN, and with none of the engine's filters of system calls.
 
-TEST_TIMEOUT=${TEST_TIMEOUT:-170}
+TEST_TIMEOUT=${TEST_TIMEOUT:-300}
 . "${srcdir:-.}/tests/lib.sh"
 
 engines=(podman docker)

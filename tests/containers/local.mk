@@ -14,6 +14,7 @@ CONTAINER_TESTS = \
 	tests/containers/service.sh \
 	tests/containers/tree.sh \
 	tests/containers/doc.sh \
+	tests/containers/data.sh \
 	tests/containers/held.sh \
 	tests/containers/killed.sh \
 	tests/containers/userns.sh

@@ -17,6 +17,7 @@ for engine in "${engines[@]}"; do
 		echo 1 >db/mount
 		echo hello >db/data/file
 		mkdir db/snapshots/kept
+		until grep -q available db/snapshots/kept/state; do usleep 50000; done
 		echo from=db@kept >.create/copy
 		mv copy copied
 		echo 1 >copied/mount
@@ -35,7 +36,7 @@ for engine in "${engines[@]}"; do
 	unbox $engine $name
 	for v in "$tree"/local/*/; do
 		v=$(basename "$v")
-		[ $v = other ] || volume_end "$v"
+		[ $v = elsewhere ] || volume_end "$v"
 	done
 done
 stop

@@ -8,7 +8,7 @@ config <<END
 services: {local: {driver: local, size: 64M}}
 END
 start
-ok wr "$tree/local/.create/other" 1
+ok wr "$tree/local/.create/elsewhere" 1
 
 for engine in "${engines[@]}"; do
 	v=$tree/local/db
@@ -53,9 +53,9 @@ for engine in "${engines[@]}"; do
 	is "$engine: still mounted" 1 "$(cat "$v/mounted")"
 
 	# What the tests of confinement look for, they would have found here.
-	inside $engine tree /attack volume $in $(stat -c %i "$tree/local/other") \
+	inside $engine tree /attack volume $in $(stat -c %i "$tree/local/elsewhere") \
 		>attack.said 2>&1
-	grep -q "^ESCAPED: test -e $in/../other" attack.said ||
+	grep -q "^ESCAPED: test -e $in/../elsewhere" attack.said ||
 		fail "$engine: the attack sees nothing: $(tail -n 3 attack.said)"
 	unbox $engine tree
 	unbox $engine private

@@ -40,7 +40,7 @@ is "chown by its owner" EPERM "$(in_box wr --chown=1:1 /vol)"
 ok in_box sh -ec '
 	cd /vol
 	mkdir snapshots/mine
-	cat snapshots/mine/state
+	until grep -q available snapshots/mine/state; do usleep 50000; done
 	echo 1 >unmount
 	echo 1 >snapshots/mine/restore
 	echo team=web >tags

@@ -22,6 +22,7 @@ for engine in "${engines[@]}"; do
 		[ "$(cat mounted)" = 1 ]
 		echo hello >data/file
 		mkdir snapshots/kept
+		until grep -q available snapshots/kept/state; do usleep 50000; done
 		echo changed >data/file
 		echo 1 >unmount
 		echo 1 >snapshots/kept/restore
@@ -29,6 +30,11 @@ for engine in "${engines[@]}"; do
 		[ "$(cat data/file)" = hello ]
 		echo 128M >size || [ "$(cat attached)" = 1 ]'
 	is "$engine: the file on the host" hello "$(cat "$tree/local/db/data/file")"
+	# Nothing that can be read there names a neighbour.
+	is "$engine: neighbours named" "" "$(inside $engine $name sh -c \
+		"find /vol -path /vol/data -prune -o -type f -exec grep -lE 'elsewhere|theirs' {} +")"
+	read_n=$(inside $engine $name sh -c 'find /vol -path /vol/data -prune -o -type f -exec cat {} + | wc -c')
+	[ "$read_n" -gt 1000 ] || fail "$engine: only $read_n bytes can be read"
 	before=$(neighbours)
 	mark=$(events_mark)
 	for turn in mounted unmounted; do
