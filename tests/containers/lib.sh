@@ -117,6 +117,7 @@ docker_prepare() {
 		--pidfile "$dir/docker.pid" --iptables=false --ip6tables=false \
 		--ip-forward=false --bridge=none --cgroup-parent "/$cell_name" \
 		--default-ulimit nofile=20000:20000 --log-level=warn \
+		--exec-opt native.cgroupdriver=cgroupfs \
 		>"$dir/dockerd.log" 2>&1 &
 	dockerd_pid=$!
 }

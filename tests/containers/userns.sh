@@ -75,5 +75,18 @@ is "owner inside" 0:0 "$(inside podman idmapped stat -c %u:%g /data/file)"
 is "owner on the host" 0:0 "$(stat -c %u:%g "$v/data/file")"
 saw "idmapped: root inside, $(stat -c %u:%g "$v/data/file") on the host"
 for name in tenant own idmapped; do unbox podman $name; done
+
+# Ids that podman chooses: the same.
+for f in /etc/subuid /etc/subgid; do echo containers:300000:131072 >>$f; done
+box podman auto --userns=auto -v "$(doc_v /volumes/local/db)"
+root=$(stat -c %u "/proc/$(box_pid podman auto)")
+[ "$root" -ge 300000 ] || fail "root of --userns=auto is $root"
+is "state, --userns=auto" attached "$(inside podman auto cat /vol/state)"
+is "a verb, --userns=auto" EACCES "$(inside podman auto wr /vol/unmount 1)"
+ok chown "$root:$root" "$v"
+is "a verb, delegated" OK "$(inside podman auto wr /vol/unmount 1)"
+is "mounted" 0 "$(cat "$v/mounted")"
+saw "--userns=auto: root is $root on the host"
+unbox podman auto
 stop
 finish
