@@ -17,6 +17,7 @@ CONTAINER_TESTS = \
 	tests/containers/data.sh \
 	tests/containers/held.sh \
 	tests/containers/killed.sh \
+	tests/containers/names.sh \
 	tests/containers/userns.sh
 EXTRA_DIST += $(CONTAINER_TESTS) tests/containers/lib.sh \
 	tests/containers/confined.sh tests/containers/attack.sh
