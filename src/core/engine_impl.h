@@ -117,6 +117,9 @@ struct service {
 	/* refresh: single-flight */
 	bool refreshing, refresh_again;
 	bool listing;            /* begun, and not yet counted in refreshes */
+	bool silent;             /* it says nothing for too long */
+	_Atomic int64_t heard_ms;        /* when the listing last heard of it;
+				      * 0 = it asks nothing */
 	int64_t next_refresh_ms;
 	unsigned failures;               /* in a row */
 	struct err refresh_err;          /* of the last one; num 0 = fine */
@@ -323,6 +326,10 @@ void refresh_schedule(struct service *s, int64_t in_ms);
 /* Lists now, or joins a listing that begins later than this call. Blocks. */
 int refresh_now(struct service *s, const struct call *c, struct err *err);
 void refresh_start(struct service *s);   /* on a worker, returns at once */
+/* Has the listing that runs heard nothing for too long? Then its state will say
+ * so. Under service->lock. Return: when to look again, INT64_MAX = not. */
+int64_t refresh_watch(struct service *s, int64_t now_ms, bool *silent);
+void refresh_tell_silent(void *service); /* on a worker; takes a reference */
 /* Asks for one volume: provider->get, else a listing. */
 int refresh_one(struct service *s, const struct call *c, uint64_t serial,
 		struct err *err);

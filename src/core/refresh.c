@@ -25,6 +25,8 @@
 #define VERIFY_MAX 16            /* missing volumes that are asked for singly */
 #define VERIFY_MS 10000          /* and one such question, at most */
 #define BACKOFF_MAX_MS 300000
+#define SILENT_MIN_MS 10000      /* without a word: nobody's patience is less */
+#define SILENT_MAX_MS 60000
 
 struct listing {
 	struct service *s;
@@ -179,6 +181,7 @@ static int list_volume(void *arg, const struct volume_facts *f,
 	size_t i;
 	int r = 0;
 
+	atomic_store(&l->s->heard_ms, clock_ms());
 	if (!v)
 		return is_hidden(l->s, f) ? 0 : list_found(l, f, err);
 	i = inventory_after(l->inv, v->node->serial - 1);
@@ -672,7 +675,10 @@ static int list_and_apply(struct service *s, const struct call *c,
 		l.by_id[i] = l.inv->snapshots[i];
 	qsort(l.by_id, l.inv->n_snapshots, sizeof(void *), cmp_snapshot_id);
 	service_enter(s);
+	atomic_store(&s->heard_ms, clock_ms());
+	timer_kick(s->engine);
 	r = s->provider->list(s->session, c, &sink, err);
+	atomic_store(&s->heard_ms, 0);
 	service_leave(s);
 	if (r >= 0) {
 		drop_late(&l);
@@ -719,7 +725,7 @@ static void note_result(struct service *s, const struct err *err,
 	s->state = state_of(err->num);
 	s->refresh_err = *err;
 	s->refreshes++;
-	s->listing = false;
+	s->listing = s->silent = false;
 	if (!err->num) {
 		s->observed_at_s = clock_unix_s();
 		s->observed_here = true;
@@ -760,6 +766,52 @@ static void note_result(struct service *s, const struct err *err,
 		service_clear_fault(s, "refresh");
 	if (was != s->state)
 		publish_service(s);
+}
+
+/* ---- a service that says nothing ---- */
+
+/* Four times what it took the last time, within reason. */
+static int64_t patience_ms(const struct service *s)
+{
+	int64_t ms = s->latency_ms * 4;
+
+	return ms < SILENT_MIN_MS ? SILENT_MIN_MS
+	       : ms > SILENT_MAX_MS ? SILENT_MAX_MS : ms;
+}
+
+int64_t refresh_watch(struct service *s, int64_t now_ms, bool *silent)
+{
+	int64_t heard_ms = atomic_load(&s->heard_ms);
+
+	*silent = false;
+	if (!heard_ms || s->silent)
+		return INT64_MAX;
+	*silent = now_ms >= heard_ms + patience_ms(s);
+	return *silent ? INT64_MAX : heard_ms + patience_ms(s);
+}
+
+void refresh_tell_silent(void *arg)
+{
+	struct service *s = arg;
+	struct err err = ERR_INIT;
+	bool silent;
+
+	pthread_mutex_lock(&s->lock);
+	refresh_watch(s, clock_ms(), &silent);
+	if (silent) {
+		s->silent = true;
+		s->state = SERVICE_DEGRADED;
+		err_set(&err, ETIMEDOUT, "list '%s': the service has not "
+			"answered for %" PRId64 " s; what is shown is what was "
+			"known before; the listing waits on, for %d s in all",
+			s->name, patience_ms(s) / 1000, LIST_MS / 1000);
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (silent) {
+		log_warn("%s", err.text);
+		service_set_fault(s, "refresh", 0, &err);
+	}
+	service_unref(s);
 }
 
 static void refresh_run(void *arg)

@@ -412,6 +412,8 @@ static const char *stale_reason(const struct service *s)
 		return "the service is no longer configured";
 	if (!s->observed_here)
 		return "not asked since volfsd started";
+	if (s->silent)
+		return "the service does not answer";
 	if (s->state == SERVICE_UNREACHABLE)
 		return "the service cannot be reached";
 	if (s->failures)

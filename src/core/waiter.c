@@ -232,8 +232,9 @@ int64_t waiters_tick(struct engine *e, int64_t now_ms)
 	return next;
 }
 
-/* Starts the refreshes that are due. Return: when the next one is; one that
- * runs kicks the timer at its end. */
+/* Starts the refreshes that are due; tells of services that say nothing.
+ * Return: when to look again; a refresh that runs kicks the timer at its
+ * end. */
 static int64_t refreshes_tick(struct engine *e, int64_t now_ms)
 {
 	int64_t next = INT64_MAX;
@@ -241,9 +242,11 @@ static int64_t refreshes_tick(struct engine *e, int64_t now_ms)
 	LOCK_SCOPE(&e->lock);
 	for (size_t i = 0; i < e->n_services; i++) {
 		struct service *s = e->services[i];
-		bool due;
+		bool due, silent;
+		int64_t watch;
 
 		pthread_mutex_lock(&s->lock);
+		watch = refresh_watch(s, now_ms, &silent);
 		due = s->session && !s->refreshing &&
 		      s->next_refresh_ms <= now_ms;
 		if (due)
@@ -253,6 +256,12 @@ static int64_t refreshes_tick(struct engine *e, int64_t now_ms)
 		pthread_mutex_unlock(&s->lock);
 		if (due)
 			refresh_start(s);
+		if (silent && pool_run(e->pool, refresh_tell_silent,
+				       service_ref(s)) < 0) {
+			service_unref(s);
+			watch = now_ms + 1000;
+		}
+		next = watch < next ? watch : next;
 	}
 	return next;
 }

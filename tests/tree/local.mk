@@ -25,6 +25,7 @@ TREE_SIM_TESTS = \
 	tests/tree/sim-no-device.sh \
 	tests/tree/sim-outside.sh \
 	tests/tree/sim-remains.sh \
+	tests/tree/sim-silent.sh \
 	tests/tree/sim-tags.sh \
 	tests/tree/sim-unreachable.sh \
 	tests/tree/signal-background-job.sh \
