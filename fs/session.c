@@ -247,6 +247,7 @@ static void reader_request(struct reader *r, size_t len)
 	struct tree_session *s = r->session;
 	struct fuse_in_header *in = (void *)r->request;
 	struct fuse_buf buf = { .mem = r->request, .size = len };
+	unsigned generation;
 
 	if (len < sizeof(*in))
 		return;
@@ -258,7 +259,9 @@ static void reader_request(struct reader *r, size_t len)
 	}
 	if (in->opcode == FUSE_INIT)
 		init_look(s, in);
+	generation = engine_enter(s->fs->engine);
 	fuse_session_process_buf(s->fuse, &buf);
+	engine_leave(s->fs->engine, generation);
 }
 
 static void *reader_run(void *arg)

@@ -106,6 +106,18 @@ static void strings_free(char **list, size_t n)
 	free(list);
 }
 
+struct config *config_ref(struct config *c)
+{
+	atomic_fetch_add(&c->refs, 1);
+	return c;
+}
+
+void config_unref(struct config *c)
+{
+	if (c && atomic_fetch_sub(&c->refs, 1) == 1)
+		config_free(c);
+}
+
 void config_free(struct config *c)
 {
 	size_t i;
@@ -434,6 +446,8 @@ struct config *config_load(const struct config_request *req, struct err *err)
 	int r;
 
 	l.config = calloc(1, sizeof(*l.config));
+	if (l.config)
+		atomic_init(&l.config->refs, 1);
 	r = l.config ? load(&l, err) : err_oom(err);
 	conf_free(l.root);
 	for (i = 0; i < l.n_files; i++)

@@ -2,6 +2,7 @@
 #ifndef VOLFS_CORE_CONFIG_H
 #define VOLFS_CORE_CONFIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -124,6 +125,7 @@ struct service_config {
 };
 
 struct config {
+	atomic_uint refs;
 	struct service_config *services; /* in the order of the files */
 	size_t n;
 	struct core_options core;
@@ -167,7 +169,9 @@ struct config_request {
  * flag. Return: the configuration, for config_free(); NULL with @err.
  */
 struct config *config_load(const struct config_request *req, struct err *err);
-void config_free(struct config *c);
+void config_free(struct config *c);   /* whatever its references */
+struct config *config_ref(struct config *c);
+void config_unref(struct config *c);  /* the last one frees it; NULL is fine */
 
 /* The service of that name, NULL if there is none. */
 const struct service_config *config_service(const struct config *c,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +228,8 @@ int engine_new(const struct engine_options *o, struct engine **out,
 	cond_init(&e->idle);
 	e->submitted_tail = &e->submitted;
 	e->started_at_s = clock_unix_s();
-	e->pool = pool_new();
+	pthread_mutex_init(&e->retired_lock, NULL);
+	e->pool = pool_new(e);
 	r = e->pool ? copy_options(e, o, err) : err_oom(err);
 	if (r == 0)
 		r = begin(e, err);
@@ -336,15 +338,13 @@ void engine_free(struct engine *e)
 	if (e->started && !e->drained)
 		return;
 	jobs_free(e);
+	retired_end(e);
 	for (size_t i = 0; i < e->n_services; i++)
 		service_unref(e->services[i]);
-	for (size_t i = 0; i < e->n_old_configs; i++)
-		config_free(e->old_configs[i]);
-	free(e->old_configs);
 	if (e->store)
 		store_close(e->store);
 	events_close(e->events);
-	config_free(e->config);
+	config_unref(e->config);
 	pool_free(e->pool);
 	free((char *)e->o.state_dir);
 	free((char *)e->o.run_dir);
@@ -355,6 +355,7 @@ void engine_free(struct engine *e)
 	pthread_mutex_destroy(&e->lock);
 	pthread_mutex_destroy(&e->jobs_lock);
 	pthread_mutex_destroy(&e->texts_lock);
+	pthread_mutex_destroy(&e->retired_lock);
 	pthread_cond_destroy(&e->timer_wake);
 	pthread_cond_destroy(&e->admission_wake);
 	pthread_cond_destroy(&e->idle);
@@ -422,24 +423,11 @@ void service_leave_if_retired(struct service *s)
 }
 
 /* A changed driver configuration: a new session beside the old one, which
- * running calls may still use until the service goes. */
+ * running calls may still use. */
 static void reopen(struct service *s)
 {
 	struct err err = ERR_INIT;
-	struct session *old = s->session;
 
-	if (old) {
-		struct old_session *keep = calloc(1, sizeof(*keep));
-
-		if (!keep)
-			return;
-		keep->session = old;
-		keep->provider = s->provider;
-		keep->next = s->old_sessions;
-		s->old_sessions = keep;
-		s->session = NULL;
-	}
-	s->provider = provider_find(s->config->driver);
 	s->instance_known = false;
 	if (service_open(s, &err) == 0) {
 		pthread_mutex_lock(&s->lock);
@@ -447,6 +435,13 @@ static void reopen(struct service *s)
 		pthread_mutex_unlock(&s->lock);
 		service_set_fault(s, NULL, 0, NULL);
 	}
+}
+
+/* Its many small pieces lie between others: what is free goes back. */
+static void config_end(void *config)
+{
+	config_unref(config);
+	malloc_trim(0);
 }
 
 static void reload_service(struct engine *e, const struct service_config *c)
@@ -467,11 +462,13 @@ static void reload_service(struct engine *e, const struct service_config *c)
 		return;
 	}
 	same = config_service_equal(s->config, c);
+	retire(e, config_end, s->owner);
 	pthread_mutex_lock(&s->lock);
 	s->config = c;
+	s->owner = config_ref(e->config);
 	s->retired = false;
 	pthread_mutex_unlock(&s->lock);
-	if (!same || !s->session)
+	if (!same || !service_is_open(s))
 		reopen(s);
 	refresh_schedule(s, 0);
 	publish(e, &(struct change){ .kind = CHANGE_MODES, .svc = s }, 1);
@@ -505,8 +502,7 @@ static bool config_is_same(const struct config *a, const struct config *b)
 
 int engine_reload(struct engine *e, struct err *err)
 {
-	struct config *c = config_load(&e->o.config, err), *old;
-	struct config **olds;
+	struct config *c = config_load(&e->o.config, err);
 	struct service *s[SERVICES_MAX];
 	size_t n;
 
@@ -514,23 +510,12 @@ int engine_reload(struct engine *e, struct err *err)
 		return err_wrap(err, "reload: the configuration in force "
 				"stays");
 	if (config_is_same(e->config, c)) {
-		config_free(c);
+		config_unref(c);
 		log_info("configuration read again: nothing has changed");
 		return 0;
 	}
-	olds = realloc(e->old_configs, (e->n_old_configs + 1) * sizeof(*olds));
-	if (!olds) {
-		config_free(c);
-		return err_oom(err);
-	}
-	e->old_configs = olds;
-	pthread_mutex_lock(&e->lock);
-	old = e->config;
-	e->config = c;
-	pthread_mutex_unlock(&e->lock);
-	/* Readers and jobs may hold pointers into the old one for as long as
-	 * they like: it stays until the end. */
-	e->old_configs[e->n_old_configs++] = old;
+	/* Readers and jobs may point into the old one: it goes after them. */
+	retire(e, config_end, atomic_exchange(&e->config, c));
 	n = engine_services(e, 0, s, ARRAY_SIZE(s));
 	for (size_t i = 0; i < c->n; i++)
 		reload_service(e, &c->services[i]);

@@ -78,6 +78,14 @@ bool engine_wait_recovered(struct engine *e, int64_t most_ms);
 void engine_stop(struct engine *e, int64_t grace_ms);
 void engine_free(struct engine *e);
 
+/*
+ * Every thread that is not the engine's own does its work between these two,
+ * and waits for nothing in between: what service_options() and its like return
+ * then stays until engine_leave(), whatever a reload does.
+ */
+unsigned engine_enter(struct engine *e);
+void engine_leave(struct engine *e, unsigned generation);
+
 /* ---- services ---- */
 
 /* References in the order of their numbers; returns how many, at most @max. */

@@ -29,7 +29,7 @@ struct pool;
 
 struct engine {
 	struct engine_options o;         /* strings are the engine's */
-	struct config *config;
+	struct config *_Atomic config;   /* a reference */
 	struct store *store;
 	char *store_moved_to;
 	char host_id[128];
@@ -65,17 +65,13 @@ struct engine {
 
 	pthread_mutex_t texts_lock;      /* the two below */
 	char *mounts_text, *devices_text;
-	struct config **old_configs;     /* kept to the end: readers and jobs
-				      * may still point into them */
-	size_t n_old_configs;
-	bool drained;                    /* every worker has ended */
-};
 
-/* Of before a reload; running calls may still use it. */
-struct old_session {
-	struct session *session;
-	const struct provider *provider;
-	struct old_session *next;
+	pthread_mutex_t retired_lock;    /* the next two; see retire.c */
+	struct retired *retired;
+	atomic_bool any_retired;
+	atomic_uint generation, at_work[2];
+
+	bool drained;                    /* every worker has ended */
 };
 
 struct tombstone {
@@ -89,10 +85,14 @@ struct service {
 	struct engine *engine;
 	unsigned number;
 	char *name;
-	const struct provider *provider; /* NULL: unknown driver */
-	struct session *session;         /* NULL: misconfigured */
-	const struct service_config *config; /* of one of the engine's configs */
-	struct old_session *old_sessions;
+	/* A reload replaces these while they are in use: see retire.c. */
+	const struct provider *_Atomic provider; /* NULL: unknown driver */
+	struct session *_Atomic session; /* NULL: misconfigured */
+	const struct service_config *_Atomic config;
+	struct config *owner;            /* whose that is: a reference */
+	/* A reload made it misconfigured: what runs goes on in the session of
+	 * before, what is mounted can be unmounted, nothing else begins. */
+	atomic_bool refuses;
 	pthread_mutex_t serial_lock;     /* one call at a time, if !parallel */
 	pthread_mutex_t write[WRITE_STRIPES];
 
@@ -196,7 +196,7 @@ struct job {
 };
 
 /* ---- pool.c ---- */
-struct pool *pool_new(void);
+struct pool *pool_new(struct engine *e);
 int pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
 /* Waits for running work for at most @grace_ms; true if none is left. */
 bool pool_stop(struct pool *p, int64_t grace_ms);
@@ -205,6 +205,12 @@ void pool_free(struct pool *p);
 int thread_start(pthread_t *t, void *(*fn)(void *), void *arg);
 /* A condition variable on CLOCK_MONOTONIC. */
 void cond_init(pthread_cond_t *c);
+
+/* ---- retire.c ---- */
+/* Calls @end(@arg) on a worker, once no work goes on that was begun before. */
+void retire(struct engine *e, void (*end)(void *arg), void *arg);
+/* All at once: nobody is left. */
+void retired_end(struct engine *e);
 
 /* ---- inventory.c: who is there; every change of the listing ---- */
 struct inventory *inventory_new(size_t volumes, size_t snaps);
@@ -310,7 +316,10 @@ int service_set_fault(struct service *s, const char *verb, uint64_t job,
 /* ---- service.c ---- */
 struct service *service_new(struct engine *e, unsigned number,
 			    const struct service_config *c);
+/* Makes a session by the present configuration, which takes over from the one
+ * there may be; on failure that one stays and the service refuses. */
 int service_open(struct service *s, struct err *err);
+bool service_is_open(const struct service *s);
 int service_load(struct service *s, struct err *err);  /* from the store */
 void service_close(struct service *s);
 /* A service that is no longer configured goes with its last use. */

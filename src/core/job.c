@@ -733,6 +733,7 @@ static void admit_batch(struct engine *e, struct job *list)
 void *jobs_admission(void *arg)
 {
 	struct engine *e = arg;
+	unsigned generation;
 	struct job *list;
 
 	for (;;) {
@@ -745,7 +746,9 @@ void *jobs_admission(void *arg)
 		pthread_mutex_unlock(&e->jobs_lock);
 		if (!list)
 			return NULL;
+		generation = engine_enter(e);
 		admit_batch(e, list);
+		engine_leave(e, generation);
 	}
 }
 
@@ -873,7 +876,8 @@ static int fill_job(struct job *j, const struct request *r, struct err *err)
 	if (r->name && !(j->name = strdup(r->name)))
 		return err_oom(err);
 	make_token(j->token, sizeof(j->token));
-	if (r->svc && !r->svc->session)
+	if (r->svc && (r->verb->urgent ? !r->svc->session
+				       : !service_is_open(r->svc)))
 		return err_set(err, EHOSTUNREACH, "%s: service '%s' is not "
 			       "running: its .error says why", r->verb->name,
 			       r->svc->name);

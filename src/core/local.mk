@@ -33,6 +33,7 @@ libvolfs_core_a_SOURCES += \
 	src/core/mount_place.c \
 	src/core/pool.c \
 	src/core/refresh.c \
+	src/core/retire.c \
 	src/core/service.c src/core/service.h \
 	src/core/texts.c \
 	src/core/update.c \

@@ -140,7 +140,8 @@ void mount_recover(struct service *s)
 		recover_volume(s, v, &t);
 		volume_unref(v);
 		v = service_volume(s, serial);
-		if (v && is_auto && !volume_is_mounted(v) && s->session)
+		if (v && is_auto && !volume_is_mounted(v) &&
+		    service_is_open(s))
 			job_internal(s->engine, s, "mount", serial,
 				     "user=auto", &err);
 		volume_unref(v);

@@ -25,6 +25,7 @@ struct work {
 };
 
 struct pool {
+	struct engine *engine;
 	pthread_mutex_t lock;
 	pthread_cond_t wake, ended;
 	struct work *first, **last;
@@ -58,12 +59,13 @@ int thread_start(pthread_t *t, void *(*fn)(void *), void *arg)
 	return -r;
 }
 
-struct pool *pool_new(void)
+struct pool *pool_new(struct engine *e)
 {
 	struct pool *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
+	p->engine = e;
 	pthread_mutex_init(&p->lock, NULL);
 	cond_init(&p->wake);
 	cond_init(&p->ended);
@@ -100,12 +102,15 @@ static struct work *next_work(struct pool *p)
 static void *worker(void *arg)
 {
 	struct pool *p = arg;
+	unsigned generation;
 	struct work *w;
 
 	pthread_mutex_lock(&p->lock);
 	while ((w = next_work(p))) {
 		pthread_mutex_unlock(&p->lock);
+		generation = engine_enter(p->engine);
 		w->fn(w->arg);
+		engine_leave(p->engine, generation);
 		free(w);
 		pthread_mutex_lock(&p->lock);
 	}

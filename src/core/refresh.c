@@ -717,12 +717,14 @@ static enum service_state state_of(int num)
 static void note_result(struct service *s, const struct err *err,
 			int64_t took_ms)
 {
-	enum service_state was = s->state;
+	enum service_state was;
 	uint64_t refresh_ms = s->config->core.refresh_ms;
 	char text[32];
 
 	pthread_mutex_lock(&s->lock);
-	s->state = state_of(err->num);
+	was = s->state;
+	if (!s->refuses)
+		s->state = state_of(err->num);
 	s->refresh_err = *err;
 	s->refreshes++;
 	s->listing = s->silent = false;
@@ -854,7 +856,7 @@ void refresh_start(struct service *s)
 {
 	bool go;
 
-	if (!s->session)
+	if (!service_is_open(s))
 		return;
 	pthread_mutex_lock(&s->lock);
 	go = !s->refreshing;
@@ -884,7 +886,7 @@ int refresh_now(struct service *s, const struct call *c, struct err *err)
 	uint64_t want;
 	int r;
 
-	if (!s->session)
+	if (!service_is_open(s))
 		return err_set(err, EINVAL, "service '%s' is misconfigured: "
 			       "see its .error", s->name);
 	pthread_mutex_lock(&s->lock);

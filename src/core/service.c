@@ -38,6 +38,7 @@ struct service *service_new(struct engine *e, unsigned number,
 	s->engine = e;
 	s->number = number;
 	s->config = c;
+	s->owner = config_ref(e->config);
 	s->provider = provider_find(c->driver);
 	s->latency_ms = -1;
 	s->instance.attach_limit = -1;
@@ -79,6 +80,7 @@ void service_unref(struct service *s)
 		free(t);
 	}
 	free(s->fault.verb);
+	config_unref(s->owner);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->serial_lock);
 	pthread_cond_destroy(&s->refreshed);
@@ -124,14 +126,43 @@ static int misconfigured(struct service *s, const struct err *err)
 	pthread_mutex_lock(&s->lock);
 	s->state = SERVICE_MISCONFIGURED;
 	pthread_mutex_unlock(&s->lock);
+	s->refuses = true;
 	service_set_fault(s, "open", 0, err);
 	log_error("service '%s': %s", s->name, err->text);
 	return -err->num;
 }
 
+struct old_session {
+	const struct provider *provider;
+	struct session *session;
+	struct service *svc;     /* a reference: its name is in the session */
+};
+
+static void end_session(void *arg)
+{
+	struct old_session *old = arg;
+
+	old->provider->close(old->session);
+	session_free(old->provider, old->session);
+	service_unref(old->svc);
+	free(old);
+}
+
+/* Closed once no call of it runs. */
+static void retire_session(struct service *s, struct session *session)
+{
+	struct old_session *old = session ? malloc(sizeof(*old)) : NULL;
+
+	/* Without memory it is never closed, which harms nobody. */
+	if (!old)
+		return;
+	*old = (struct old_session){ s->provider, session, service_ref(s) };
+	retire(s->engine, end_session, old);
+}
+
 int service_open(struct service *s, struct err *err)
 {
-	const struct provider *p = s->provider;
+	const struct provider *p = provider_find(s->config->driver);
 	struct engine *e = s->engine;
 	struct session *ss;
 	int r;
@@ -146,6 +177,14 @@ int service_open(struct service *s, struct err *err)
 			"volfsd --drivers", s->config->driver);
 		return misconfigured(s, err);
 	}
+	/* Calls that run have the one for the other's session. */
+	if (s->session && p != s->provider) {
+		err_set(err, EINVAL, "its driver was '%s' and is now '%s': "
+			"that takes a restart of volfsd, or another name",
+			s->provider->name, p->name);
+		return misconfigured(s, err);
+	}
+	s->provider = p;
 	ss = calloc(1, p->session_size);
 	if (!ss)
 		return err_oom(err);
@@ -163,20 +202,18 @@ int service_open(struct service *s, struct err *err)
 		session_free(p, ss);
 		return misconfigured(s, err);
 	}
-	s->session = ss;
+	retire_session(s, atomic_exchange(&s->session, ss));
+	s->refuses = false;
 	return 0;
+}
+
+bool service_is_open(const struct service *s)
+{
+	return s->session && !s->refuses;
 }
 
 void service_close(struct service *s)
 {
-	struct old_session *old;
-
-	while ((old = s->old_sessions)) {
-		s->old_sessions = old->next;
-		old->provider->close(old->session);
-		session_free(old->provider, old->session);
-		free(old);
-	}
 	if (!s->session)
 		return;
 	s->provider->close(s->session);

@@ -247,11 +247,12 @@ static int64_t refreshes_tick(struct engine *e, int64_t now_ms)
 
 		pthread_mutex_lock(&s->lock);
 		watch = refresh_watch(s, now_ms, &silent);
-		due = s->session && !s->refreshing &&
+		due = service_is_open(s) && !s->refreshing &&
 		      s->next_refresh_ms <= now_ms;
 		if (due)
 			s->next_refresh_ms = INT64_MAX;
-		if (s->session && !s->refreshing && s->next_refresh_ms < next)
+		if (service_is_open(s) && !s->refreshing &&
+		    s->next_refresh_ms < next)
 			next = s->next_refresh_ms;
 		pthread_mutex_unlock(&s->lock);
 		if (due)
@@ -279,6 +280,7 @@ void *engine_timer(void *arg)
 
 	while (!e->stopping) {
 		int64_t now = clock_ms(), refresh, next;
+		unsigned generation = engine_enter(e);
 		struct timespec t;
 
 		pthread_mutex_lock(&e->jobs_lock);
@@ -288,6 +290,7 @@ void *engine_timer(void *arg)
 		next = jobs_start_again(e, now);
 		if (next < refresh)
 			refresh = next;
+		engine_leave(e, generation);
 		LOCK_SCOPE(&e->jobs_lock);
 		next = waiters_tick(e, clock_ms());
 		if (refresh < next)

@@ -38,5 +38,59 @@ ok wr "$tree/.volfs/reload" 1
 ok wr "$tree/other/db/unmount" 1
 within 10 gone "$tree/other"
 ok gone "$tree/third"
+
+# One that a reload breaks, by an option or another driver: what runs and what
+# is mounted goes on and can be ended, nothing else begins.
+config <<END
+services:
+  local: {driver: local, size: 64M}
+  cloud: {driver: sim, size: 64M, pending: 3s}
+END
+ok wr "$tree/.volfs/reload" 1
+within 10 has_json "$tree/cloud/.status" .state ok
+wr "$tree/cloud/.create/slow" 1 >slow.out & slow=$!
+within 10 has_json "$tree/cloud/.status" .counts.jobs_running 1
+broken() { # broken SENTENCE: of the file on standard input
+	config
+	ok wr "$tree/.volfs/reload" 1
+	is "state" misconfigured "$(json "$tree/cloud/.status" .state)"
+	says "$tree/cloud/.error" "$1"
+	fails_with EHOSTUNREACH "$tree/cloud/.create/new" 1
+}
+broken latency <<END
+services:
+  local: {driver: local, size: 64M}
+  cloud: {driver: sim, size: 64M, latency: soon}
+END
+broken "its driver was 'sim'" <<END
+services:
+  local: {driver: local, size: 64M}
+  cloud: {driver: local, size: 64M}
+END
+wait $slow
+is "what ran" OK "$(cat slow.out)"
+ok wr "$tree/local/db/unmount" 1
+broken latency <<END
+services:
+  local: {driver: local, size: 64M, path: relative}
+  cloud: {driver: sim, size: 64M, latency: soon}
+END
+config <<END
+services:
+  local: {driver: local, size: 64M}
+  cloud: {driver: sim, size: 64M}
+END
+ok wr "$tree/.volfs/reload" 1
+within 10 has_json "$tree/cloud/.status" .state ok
+is "state of what was made" available "$(cat "$tree/cloud/slow/state")"
+ok wr "$tree/cloud/.create/new" 1
+# Mounted while it breaks.
+ok wr "$tree/cloud/new/mount" 1
+broken latency <<END
+services:
+  cloud: {driver: sim, size: 64M, latency: soon}
+END
+ok wr "$tree/cloud/new/unmount" 1
+is "mounted" 0 "$(cat "$tree/cloud/new/mounted")"
 stop
 finish

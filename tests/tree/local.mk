@@ -41,6 +41,7 @@ TREE_TESTS = \
 	tests/tree/bench-runs.sh \
 	tests/tree/bind-confined.sh \
 	tests/tree/config-reload.sh \
+	tests/tree/config-reload-memory.sh \
 	tests/tree/config-unknown-key.sh \
 	tests/tree/daemon-background.sh \
 	tests/tree/daemon-down.sh \
