@@ -828,33 +828,6 @@ static void make_token(char *out, size_t room)
 		snprintf(out + 6 + i * 2, room - 6 - i * 2, "%02x", b[i]);
 }
 
-/* A setting file's text is one value, whatever bytes it has. */
-int job_parse_setting(struct job *j, const struct setting *s, const char *text,
-		      size_t len, struct err *err)
-{
-	struct opt_spec spec = { .key = s->key, .type = s->type,
-				 .unit = s->unit };
-	struct word *w;
-
-	if (memchr(text, 0, len))
-		return err_set(err, EINVAL, "%s: a value cannot have a NUL "
-			       "byte", s->key);
-	while (len && text[len - 1] == '\n' && s->type != OPT_MAP)
-		len--;
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		return err_oom(err);
-	j->line.words = w;
-	j->line.n = 1;
-	for (const struct word_spec *ws = verb_set.words; ws->key; ws++)
-		if (strcmp(ws->key, s->key) == 0)
-			w->spec = ws;
-	w->value = strndup(text, len);
-	if (!w->value)
-		return err_oom(err);
-	return s->type == OPT_MAP ? 0 : options_check(&spec, w->value, err);
-}
-
 static int fill_job(struct job *j, const struct request *r, struct err *err)
 {
 	const struct provider *p = r->svc ? r->svc->provider : NULL;
