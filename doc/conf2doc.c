@@ -6,20 +6,7 @@
 
 #include "core/config.h"
 #include "core/provider.h"
-
-static void put(const char *text)
-{
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", stdout);
-	for (; *text; text++) {
-		if (*text == '\\')
-			fputs("\\e", stdout);
-		else if (*text == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*text);
-	}
-}
+#include "doc/roff.h"
 
 /* "ebsAccessKey" is EBS_ACCESS_KEY in the environment. */
 static void put_environment(const char *prefix, const char *key)
@@ -55,7 +42,7 @@ static void table(const struct opt_spec *o, const char *driver)
 		       options_type_name(o->type));
 		put_default(o);
 		puts("\"");
-		put(o->help ? o->help : "");
+		roff_put(o->help ? o->help : "");
 		putchar('\n');
 		for (int i = 0; o->choices && o->choices[i]; i++)
 			printf("%s\\fB%s\\fR%s", i ? ", " : "One of ",
@@ -76,7 +63,7 @@ int main(void)
 	table(core_option_table, NULL);
 	for (size_t i = 0; providers[i]; i++) {
 		printf(".SH DRIVER %s\n", providers[i]->name);
-		put(providers[i]->title);
+		roff_put(providers[i]->title);
 		putchar('\n');
 		table(providers[i]->options, providers[i]->name);
 	}

@@ -5,7 +5,7 @@ EXTRA_DIST += contrib/quickstart contrib/packages .ci/run
 # The manual page of the configuration: what is written by hand, then the
 # option tables.
 noinst_PROGRAMS += conf2doc
-conf2doc_SOURCES = doc/conf2doc.c
+conf2doc_SOURCES = doc/conf2doc.c doc/roff.h
 conf2doc_LDADD = $(VOLFS_CORE_LIBS)
 
 doc/volfs.conf.5: $(srcdir)/doc/volfs.conf.5.in conf2doc$(EXEEXT)

@@ -37,7 +37,7 @@ volfsd_LDADD = $(VOLFS_FS_LIBS)
 # The manual page of the tree's files, from the attribute tables.
 noinst_PROGRAMS += files2doc
 files2doc_CFLAGS = $(AM_CFLAGS) $(FUSE_CFLAGS)
-files2doc_SOURCES = tools/files2doc.c
+files2doc_SOURCES = tools/files2doc.c doc/roff.h
 files2doc_LDADD = $(VOLFS_FS_LIBS)
 
 doc/volfs-files.7: files2doc$(EXEEXT)

@@ -4,22 +4,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "doc/roff.h"
 #include "fs/fs.h"
-
-/* Text for roff: no backslash, no dash, no leading dot means anything. */
-static void put(const char *text)
-{
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", stdout);
-	for (; *text; text++) {
-		if (*text == '\\')
-			fputs("\\e", stdout);
-		else if (*text == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*text);
-	}
-}
 
 static const char *class_name(const struct attr *a)
 {
@@ -52,15 +38,15 @@ static void put_words(const struct verb *v)
 	puts(".RS");
 	for (; w->key; w++) {
 		fputs(".TP\n.B ", stdout);
-		put(w->key);
+		roff_put(w->key);
 		if (!w->flag)
 			printf("=%s", w->type == OPT_CHOICE && w->choices ?
 			       "WORD" : options_type_name(w->type));
 		putchar('\n');
-		put(w->help ? w->help : "");
+		roff_put(w->help ? w->help : "");
 		if (w->dflt) {
 			fputs(" Default: ", stdout);
-			put(w->dflt);
+			roff_put(w->dflt);
 			putchar('.');
 		}
 		putchar('\n');
@@ -77,12 +63,12 @@ static void put_row(const struct attr_table *t, const struct attr *a)
 			in = d;
 	fputs(".TP\n.BR ", stdout);
 	if (in && in->name[0]) {
-		put(in->name);
+		roff_put(in->name);
 		putchar('/');
 	}
-	put(a->name[0] ? a->name : a->class == CLASS_VERB ? a->verb : ".");
+	roff_put(a->name[0] ? a->name : a->class == CLASS_VERB ? a->verb : ".");
 	printf(" \" (%s)\"\n", class_name(a));
-	put(a->help);
+	roff_put(a->help);
 	putchar('\n');
 	put_words(a->verb ? verb_find(a->verb) : NULL);
 }
@@ -90,9 +76,9 @@ static void put_row(const struct attr_table *t, const struct attr *a)
 static void put_table(const struct attr_table *t)
 {
 	fputs(".SS ", stdout);
-	put(t->title);
+	roff_put(t->title);
 	fputs("\n.I ", stdout);
-	put(t->where);
+	roff_put(t->where);
 	fputs("\n", stdout);
 	for (const struct attr *a = t->rows; a->name; a++)
 		put_row(t, a);

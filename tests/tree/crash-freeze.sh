@@ -4,7 +4,6 @@
 # without any daemon, and the next start finds nothing frozen.
 TEST_TIMEOUT=600
 . "${srcdir:-.}/tests/lib.sh"
-. "$source_dir/tests/lib/crash.sh"
 config <<END
 services: {local: {driver: local, size: 64M}}
 END

@@ -108,7 +108,7 @@ CRASH_TESTS = \
 	tests/tree/crash-freeze.sh
 
 EXTRA_DIST += $(TREE_SIM_TESTS) $(TREE_TESTS) $(TREE_ALONE_TESTS) \
-	$(CRASH_TESTS) tests/lib.sh tests/lib/crash.sh tests/lib/crowd.sh \
+	$(CRASH_TESTS) tests/lib.sh tests/lib/crowd.sh \
 	tests/lib/mount8.sh \
 	tests/lib/life.sh tests/run
 
