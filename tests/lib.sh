@@ -239,7 +239,7 @@ sim_config() {
 # sim METHOD PATH [BODY]: asks the cloud behind the service "cloud" itself.
 sim() {
 	local at
-	at=$(find "$state" -name socket -type s -path "*${SIM_SERVICE:-cloud}*" | head -n 1)
+	at=$(find "$state" -name socket -type s -path "*/services/${SIM_SERVICE:-cloud}/*" | head -n 1)
 	# The path of a socket may be too long for its address.
 	cd "$(dirname "$at")" && curl -sS --max-time 30 --unix-socket socket \
 		-X "$1" ${3:+-d "$3"} "http://cloud$2"
