@@ -156,6 +156,16 @@ void device_care_back(struct service *s, uint64_t serial)
 	volume_unref(v);
 }
 
+/* A job that is at it finds its device itself. */
+static void back_unless_busy(struct service *s, uint64_t serial)
+{
+	struct volume *v = service_volume(s, serial);
+
+	if (v && !has_unfinished_job(s, v))
+		device_care_back(s, serial);
+	volume_unref(v);
+}
+
 /* ---- all that an event may be about ---- */
 
 struct serials {
@@ -210,7 +220,7 @@ static void look_at_service(struct service *s, const struct device_event *ev)
 		if (ev->news != DEVICE_CAME)
 			device_care_look(s, found.list[i]);
 		if (ev->news != DEVICE_WENT)
-			device_care_back(s, found.list[i]);
+			back_unless_busy(s, found.list[i]);
 	}
 	free(found.list);
 }

@@ -71,6 +71,8 @@ static void look_at_disk(struct service *s, const struct volume *v)
 
 	if (local_device(v->local, &d) && major(d.devno) != LOOP_MAJOR)
 		device_care_look(s, v->node->serial);
+	else if (v->local->device_lost && !has_unfinished_job(s, v))
+		device_care_back(s, v->node->serial);
 }
 
 /* An unmount or a detach that was interrupted ends from wherever it was, and

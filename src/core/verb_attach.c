@@ -21,10 +21,23 @@
 #include "core/host/mount.h"
 #include "core/verb_impl.h"
 
+/* How long a device may stay smaller than its volume, and how often it is
+ * asked whether it is the only one. */
+#define SIZE_MS 60000
+#define SIZE_LOOK_MS 2000
+/* The same for one that was there too early. */
+#define OLDER_MS 30000
+#define OLDER_LOOK_MS 200
+/* How long the second look waits for udev to be done with what came. */
+#define LOOK_AGAIN_MS 5000
+
 struct attached {
 	struct attach_result result;
 	char *json;
 	struct device device;
+	uint64_t older;              /* disks up to this one were there before
+				      * the service attached it; 0 = not known,
+				      * or it was attached already */
 	bool by_mount, read_only, done;
 };
 
@@ -125,6 +138,58 @@ static int take_off_blank(struct job *j, const struct call *c,
 						      .store = true }, err);
 }
 
+/* Smaller than the service says: grown elsewhere, then the kernel is asked to
+ * look; or another disk with the same serial, and the right one comes yet. */
+static int await_size(const struct call *c, struct attached *a,
+		      uint64_t want_bytes, struct err *err)
+{
+	int64_t end_ms = clock_ms() + SIZE_MS;
+	struct call look = *c;
+	struct device other;
+	int r;
+
+	do {
+		look.deadline_ms = clock_ms() + SIZE_LOOK_MS;
+		if (look.deadline_ms > c->deadline_ms)
+			look.deadline_ms = c->deadline_ms;
+		r = device_rescan(&look, &a->result.device, &a->device,
+				  want_bytes, err);
+		if (r == -ETIMEDOUT &&
+		    device_find(c, &a->result.device, &other, NULL) ==
+			    -ENOTUNIQ)
+			return device_find(c, &a->result.device, &other, err);
+	} while (r == -ETIMEDOUT && clock_ms() < end_ms &&
+		 call_check(c, NULL) == 0);
+	return r;
+}
+
+/* A disk that was there before the service attached the volume is another one
+ * with the same serial: the right one comes yet, and then they are two. */
+static int await_newer(const struct call *c, struct attached *a,
+		       int64_t most_ms, struct err *err)
+{
+	int64_t end_ms = clock_ms() + call_left_ms(c, most_ms);
+	struct device old = a->device;
+	int r = 0;
+
+	while (r == 0 && a->device.diskseq &&
+	       a->device.diskseq <= a->older) {
+		if (clock_ms() >= end_ms)
+			return err_set(err, ENOTUNIQ, "'%s' has what the "
+				       "service promised of the device, but was "
+				       "there before the service attached it: "
+				       "another disk with the serial '%s'",
+				       old.path, old.serial);
+		r = call_sleep(c, OLDER_LOOK_MS, err);
+		if (r == 0)
+			r = device_find(c, &a->result.device, &a->device, err);
+		/* Between the two, or with udev. */
+		if (r == -ENODEV)
+			r = 0;
+	}
+	return r;
+}
+
 static int find_device(struct job *j, const struct call *c,
 		       struct attached *a, uint64_t want_bytes, struct err *err)
 {
@@ -136,10 +201,11 @@ static int find_device(struct job *j, const struct call *c,
 	if (device_wait(c, &a->result.device, wait_ms, &a->device, err) < 0)
 		return -err->num;
 	FAULT_POINT("job.attach.device");
+	if (await_newer(c, a, wait_ms < OLDER_MS ? wait_ms : OLDER_MS, err) < 0)
+		return -err->num;
 	if (a->device.size_bytes >= want_bytes)
 		return 0;
-	return device_rescan(c, &a->result.device, &a->device, want_bytes,
-			     err);
+	return await_size(c, a, want_bytes, err);
 }
 
 /* The volume as it was before this was begun, by an earlier daemon perhaps. */
@@ -163,6 +229,9 @@ static void roll_back(struct job *j, struct attached *a, struct volume *v)
 
 	if (a->result.kind == KIND_BLOCK)
 		r = device_release(&c, &a->result.device, &err);
+	/* What somebody uses beside us is not pulled from under them. */
+	if (r == 0 && a->device.diskseq)
+		r = device_check_free(&c, &a->device, &err);
 	if (r == 0)
 		r = PROVIDER_CALL(j, &c, j->svc->provider->detach(
 			j->svc->session, &c, &v->f, false, &err), &err);
@@ -217,6 +286,8 @@ static int attach_at_service(struct job *j, const struct call *c,
 	struct volume_facts f = v->f;
 	int r;
 
+	if (!is_here(v) && !j->resumed && !(v->local && v->local->attach_json))
+		a->older = device_newest();
 	f.state = VOLUME_ATTACHING;
 	volume_update(j->svc, j->serial,
 		      &(struct volume_update){ .facts = &f }, NULL);
@@ -270,7 +341,7 @@ static int look_again(struct job *j, const struct call *c, struct attached *a,
 	if (a->result.kind != KIND_BLOCK ||
 	    device_identity_is_loop(&a->result.device))
 		return 0;
-	r = device_find(c, &a->result.device, &now, err);
+	r = device_wait(c, &a->result.device, LOOK_AGAIN_MS, &now, err);
 	if (r == -ENODEV && device_still(&a->device, &now, NULL) == 0)
 		return 0;
 	if (r == -ENODEV)
@@ -399,10 +470,33 @@ static int release_device(struct job *j, const struct call *c,
 	return r;
 }
 
+static void local_letting_go(struct volume_local *l, void *arg)
+{
+	local_device_forgotten(l);
+}
+
+static void local_kept(struct volume_local *l, void *arg)
+{
+	if (l->attached && !l->device)
+		local_device_found(l, arg);
+}
+
+/* A disk that goes from here on was not pulled, and its name may be another's
+ * in a moment. False: none is known. */
+static bool let_go(struct job *j, const struct volume *v, struct device *known)
+{
+	return local_device(v->local, known) &&
+	       volume_update(j->svc, j->serial,
+			     &(struct volume_update){
+				     .local = local_letting_go }, NULL) == 0;
+}
+
 int detach_volume(struct job *j, const struct call *c, bool force,
 		  struct err *err)
 {
 	struct volume *v = job_volume(j, err);
+	struct device known;
+	bool had_device = false;
 	int r;
 
 	if (!v)
@@ -416,6 +510,7 @@ int detach_volume(struct job *j, const struct call *c, bool force,
 	if (r < 0)
 		goto out;
 	job_step(j, "detach");
+	had_device = let_go(j, v, &known);
 	FAULT_POINT("job.detach.before-call");
 	r = v->local && v->local->gone
 		    ? 0 : PROVIDER_CALL(j, c, j->svc->provider->detach(
@@ -432,6 +527,10 @@ int detach_volume(struct job *j, const struct call *c, bool force,
 		r = wait_for_state(j, c, VOLUME_DETACHING, err);
 	}
 out:
+	if (r < 0 && had_device && device_still(&known, &known, NULL) == 0)
+		volume_update(j->svc, j->serial,
+			      &(struct volume_update){ .local = local_kept,
+						       .arg = &known }, NULL);
 	volume_unref(v);
 	return r;
 }

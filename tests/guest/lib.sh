@@ -5,7 +5,7 @@
 # there, as root of a machine that is its own.
 #
 #	udevd			starts udev's daemon; returns when it has settled
-#	qmp COMMAND [JSON]	asks QEMU's monitor; prints what it returns
+#	qmp COMMAND [JSON]	asks QEMU's monitor; prints what it returns (qmp.py)
 #
 # There is no other cell: $dir is in memory, and all goes with the guest.
 
@@ -22,33 +22,6 @@ udevd() {
 		udevadm trigger --action=add && udevadm settle -t 60
 }
 
-# A port can be open once, so each question has it for itself. What is asked is
-# answered under its own id; events that come meanwhile are dropped.
 qmp() {
-	local id=$BASHPID.$RANDOM line
-	(
-		flock 9
-		exec 8<>/run/guest/qmp || exit 1
-		if [ ! -s /run/guest/qmp.lock ]; then
-			echo '{"execute":"qmp_capabilities","id":"hello"}' >&8
-			qmp_reply hello >/dev/null || exit 1
-			echo ready >&9
-		fi
-		jq -nc --arg id "$id" --arg command "$1" \
-			--argjson arguments "${2:-{\}}" \
-			'{execute: $command, arguments: $arguments, id: $id}' >&8
-		qmp_reply "$id"
-	) 9>>/run/guest/qmp.lock
-}
-
-qmp_reply() { # qmp_reply ID: from descriptor 8
-	local line
-	while read -r -t 60 line <&8; do
-		[ "$(jq -r '.id // empty' <<<"$line")" = "$1" ] || continue
-		jq -ce '.return // empty' <<<"$line" && return
-		jq -r '.error.desc // empty' <<<"$line" >&2
-		return 1
-	done
-	echo "QEMU's monitor does not answer" >&2
-	return 1
+	"$srcdir/tests/guest/qmp.py" "$@"
 }

@@ -150,6 +150,9 @@ static int match_result(const struct device_identity *id,
 		return err_set(err, ENOTUNIQ, "more than one device has %s: "
 			       "'%s' and '%s'", want, m->d[0].path,
 			       m->d[1].path);
+	if (*m->not_yet)
+		return err_set(err, ENODEV, "'%s' may have %s, but udev is not "
+			       "done with it", m->not_yet, want);
 	if (m->n == 0)
 		return err_set(err, ENODEV, "no block device has %s; there "
 			       "are: %s", want, *m->there ? m->there : "none");
@@ -500,6 +503,21 @@ int device_set_autoclear(const struct call *c, const struct device_identity *id,
 }
 
 /* --- listing --- */
+
+uint64_t device_newest(void)
+{
+	AUTO(auto_dir) DIR *dir = opendir("/sys/class/block");
+	struct dirent *entry;
+	uint64_t newest = 0;
+	struct device d;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' &&
+		    device_from_sysfs(entry->d_name, &d) == 0 &&
+		    d.diskseq > newest)
+			newest = d.diskseq;
+	return newest;
+}
 
 static int skip_dots(const struct dirent *entry)
 {

@@ -55,6 +55,10 @@ int device_find(const struct call *c, const struct device_identity *id,
 int device_still(const struct device *known, struct device *out,
 		 struct err *err);
 
+/* The kernel's count of disks: what appears from now on has a higher diskseq.
+ * 0 where it does not count. Reads sysfs, opens nothing. */
+uint64_t device_newest(void);
+
 /* The device that @known is, whatever else has its identity by now; where that
  * is gone, or @known->path is "", as device_find(). */
 int device_find_known(const struct call *c, const struct device_identity *id,

@@ -238,9 +238,18 @@ static bool path_matches(const char *path, const struct device *d)
 	       st.st_rdev == d->devno;
 }
 
-static bool device_matches(struct udev_device *u, const char *name,
-			   const struct device_identity *id,
-			   const struct device *d)
+enum match { MATCH_NOT, MATCH_NOT_YET, MATCH };
+
+/* Links and properties come when udev's rules have run. */
+static bool udev_is_at_it(struct udev_device *u)
+{
+	return !udev_device_get_is_initialized(u) &&
+	       access("/run/udev/control", F_OK) == 0;
+}
+
+static enum match device_matches(struct udev_device *u, const char *name,
+				 const struct device_identity *id,
+				 const struct device *d)
 {
 	const char *type = udev_device_get_devtype(u);
 	bool partition = type && strcmp(type, "partition") == 0;
@@ -248,11 +257,15 @@ static bool device_matches(struct udev_device *u, const char *name,
 	/* A partition has its disk's serial; it is meant where it is named. */
 	if (partition && !id->path &&
 	    !(id->by_id && strstr(id->by_id, "-part")))
-		return false;
-	return (!id->serial || serial_matches(u, name, id->serial)) &&
-	       (!id->wwn || wwn_matches(u, name, id->wwn)) &&
-	       (!id->by_id || by_id_matches(u, id->by_id, d->devno)) &&
-	       (!id->path || path_matches(id->path, d));
+		return MATCH_NOT;
+	if ((id->serial && !serial_matches(u, name, id->serial)) ||
+	    (id->wwn && !wwn_matches(u, name, id->wwn)) ||
+	    (id->path && !path_matches(id->path, d)))
+		return MATCH_NOT;
+	if (!id->by_id || by_id_matches(u, id->by_id, d->devno))
+		return MATCH;
+	return (id->serial || id->wwn) && udev_is_at_it(u) ? MATCH_NOT_YET
+							   : MATCH_NOT;
 }
 
 /* The multipath map over a path, if there is one; else "". */
@@ -314,6 +327,7 @@ int device_match_all(struct udev *udev, const struct device_identity *id,
 	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(all)) {
 		AUTO(auto_device) struct udev_device *u = NULL;
 		char hidden[8], holder[256];
+		enum match match;
 		const char *name;
 		struct device d;
 
@@ -325,10 +339,14 @@ int device_match_all(struct udev *udev, const struct device_identity *id,
 		device_attribute(name, "hidden", hidden, sizeof(hidden));
 		if (strcmp(hidden, "1") == 0)
 			continue;
-		if (!device_matches(u, name, id, &d)) {
+		match = device_matches(u, name, id, &d);
+		if (match == MATCH_NOT_YET)
+			snprintf(out->not_yet, sizeof(out->not_yet), "%s",
+				 d.path);
+		if (match == MATCH_NOT)
 			matches_note_other(out, &d);
+		if (match != MATCH)
 			continue;
-		}
 		multipath_holder(name, holder, sizeof(holder));
 		if (*holder)
 			device_from_sysfs(holder, &d);

@@ -14,6 +14,8 @@ struct device_matches {
 	struct device d[16];
 	unsigned n;              /* how many match; over 16 are counted */
 	char there[256];         /* what else there is, for sentences */
+	char not_yet[256];       /* has the serial or WWN, and udev is not done
+				  * with it: what else it is, is not known */
 };
 
 /* Fills @out with the devices that have every property of @id but its image

@@ -5,7 +5,8 @@
 # disk_start [KEY: VALUE]...: a service "cloud" with such volumes
 disk_start() {
 	udevd || fail "there is no udev"
-	sim_config "plug: $plug" "pending: 300ms" "refresh: 1h" "$@"
+	sim_config "plug: $plug" "pending: 300ms" "refresh: 1h" \
+		"answerTimeout: 5m" "$@"
 	start
 }
 
@@ -76,7 +77,12 @@ untouched() {
 	is_its_disk "$1"
 }
 
-# disk_life FSTYPE SIZE GROWN
+at_rest() {
+	ok wr "$1/unmount" 1
+	ok wr "$1/detach" 1
+}
+
+# disk_life FSTYPE SIZE GROWN: grown while it is mounted, unless $grow_at_rest
 disk_life() {
 	local v=$tree/cloud/$1 before after
 	ok wr "$tree/cloud/.create/$1" "size=$2 fstype=$1"
@@ -85,7 +91,9 @@ disk_life() {
 	is "file system" "$1" "$(findmnt -no FSTYPE "$v/data")"
 	echo "$1" >"$v/data/file" && sync "$v/data/file"
 	before=$(df --output=size -B1 "$v/data" | tail -n 1)
+	[ -z "${grow_at_rest:-}" ] || at_rest "$v"
 	ok wr "$v/size" "$3"
+	[ -z "${grow_at_rest:-}" ] || { ok wr "$v/attach" 1; ok wr "$v/mount" 1; }
 	after=$(df --output=size -B1 "$v/data" | tail -n 1)
 	[ "$after" -gt $((before + 50000000)) ] ||
 		fail "$1 grew from $before to $after"
@@ -95,8 +103,7 @@ disk_life() {
 	ok wr "$v/mount" 1
 	is_its_disk "$1"
 	is "data of $1" "$1" "$(cat "$v/data/file")"
-	ok wr "$v/unmount" 1
-	ok wr "$v/detach" 1
+	at_rest "$v"
 	is "disks left of $1" "" "$(find "$state" -path '*/plugged/*' -name "$(cat "$v/id")")"
 }
 
