@@ -235,13 +235,12 @@ static void missing_service(const struct ctl *ctl, const struct name *name,
 {
 	AUTO(auto_strings) struct strings services = STRINGS_INIT;
 	char path[PATH_MAX];
-	struct stat st;
+	bool there = tree_has_directory(tree_path(path, ctl, NULL, ".volfs"));
 
-	tree_path(path, ctl, NULL, ".volfs");
-	if (stat(path, &st) < 0 && errno == ENOTCONN) {
+	if (!there && (errno == ENOTCONN || errno == ECONNABORTED)) {
 		buf_printf(out, "the daemon behind '%s' has ended: start "
 			   "volfsd again", ctl->tree);
-	} else if (!tree_has_directory(path)) {
+	} else if (!there) {
 		buf_printf(out, "'%s' holds no volfs tree: is volfsd running "
 			   "there? Name another tree with -t TREE or "
 			   "$VOLFS_TREE", ctl->tree);
@@ -354,12 +353,22 @@ void tree_sentence(const struct ctl *ctl, const struct name *name,
 		   struct buf *out)
 {
 	char shown[NAME_TEXT_MAX];
+	bool walked = num == ENOENT || num == ENOTDIR || num == ENOTCONN;
+	struct name nothing = { 0 };
 	struct stat st;
 
+	if (num == ENOTCONN || num == ECONNABORTED) {
+		missing_service(ctl, name ? name : &nothing, out);
+		return;
+	}
+	/* Where there is not even a file to write to nobody was asked: what
+	 * the tree says tells of something else. */
+	if (walked && name && stat(path, &st) < 0 &&
+	    missing_sentence(ctl, name, out))
+		return;
 	if (told_sentence(ctl, name, num, out)) {
 		buf_printf(out, " (%s)", err_name(num));
-	} else if ((num == ENOENT || num == ENOTDIR || num == ENOTCONN) &&
-		   name && missing_sentence(ctl, name, out)) {
+	} else if (walked && name && missing_sentence(ctl, name, out)) {
 		return;
 	} else if (num == ENOENT && name && stat(path, &st) < 0) {
 		buf_printf(out, "'%s' cannot do that here: there is no '%s'",

@@ -183,7 +183,7 @@ static int list_one(const struct ctl *ctl, const struct name *parent,
 	if (r == -ENOENT && parent->volume[0] &&
 	    tree_has_directory(tree_path(path, ctl, parent, NULL)))
 		r = 0;
-	if (!r && !parent->service[0] && !children.count &&
+	if (!r && !parent->service[0] &&
 	    !tree_has_directory(tree_path(path, ctl, NULL, ".volfs")))
 		r = -ENOENT;
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 /* How often a write is repeated that was interrupted by no signal of ours: a
@@ -64,7 +65,7 @@ static bool name_is_listed(const struct ctl *ctl, const char *service,
 	char path[PATH_MAX];
 	int n;
 
-	if (text[0] == '.' || strchr(text, '/') ||
+	if (!text[0] || text[0] == '.' || strchr(text, '/') ||
 	    strlen(text) > NAME_BYTES_MAX)
 		return false;
 	n = snprintf(path, sizeof(path), "%s/%s/%s", ctl->tree, service, text);
@@ -403,6 +404,7 @@ int strings_add(struct strings *s, const char *text)
 
 bool tree_has_directory(const char *path)
 {
+	struct statfs fs;
 	struct stat st;
 	int count = 0;
 	int r;
@@ -410,7 +412,10 @@ bool tree_has_directory(const char *path)
 	do
 		r = stat(path, &st);
 	while (r < 0 && again(&count));
-	return r == 0 && S_ISDIR(st.st_mode);
+	if (r == 0 && !S_ISDIR(st.st_mode))
+		errno = ENOTDIR;
+	/* The kernel answers stat() for a dead daemon, too. */
+	return r == 0 && S_ISDIR(st.st_mode) && statfs(path, &fs) == 0;
 }
 
 static bool entry_is_directory(DIR *dir, const struct dirent *entry)

@@ -343,7 +343,9 @@ static int resize_one(const struct ctl *ctl, const struct name *name,
 	AUTO(auto_buf) struct buf size = BUF_INIT(LINE_MAX_BYTES);
 	AUTO(auto_free) char *now = NULL;
 	char text[FORMAT_MAX + 16];
+	char shown[FORMAT_MAX];
 	char path[PATH_MAX];
+	uint64_t bytes = 0;
 	int r = resolve_size(ctl, name, a->words.at[0], &size);
 
 	if (r)
@@ -363,10 +365,13 @@ static int resize_one(const struct ctl *ctl, const struct name *name,
 	}
 	if (r)
 		return r;
-	now = tree_read_line(tree_path(path, ctl, name, "size"));
-	snprintf(text, sizeof(text), "resized, %.*s", FORMAT_MAX,
-		 now && *now && !ctl_has(ctl, TAKES_DRY_RUN | TAKES_ASYNC)
-			 ? now : buf_str(&size));
+	if (!ctl_has(ctl, TAKES_DRY_RUN | TAKES_ASYNC))
+		now = tree_read_line(tree_path(path, ctl, name, "size"));
+	if (!now || parse_u64(now, strlen(now), &bytes, NULL) < 0)
+		parse_size(buf_str(&size), strlen(buf_str(&size)), &bytes,
+			   NULL);
+	snprintf(text, sizeof(text), "resized, %s",
+		 show_size(ctl, (int64_t)bytes, shown));
 	verb_done(ctl, name, done, text);
 	return EXIT_DONE;
 }

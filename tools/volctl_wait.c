@@ -230,6 +230,9 @@ static int wait_gone(const struct ctl *ctl, const struct name *name,
 		tree_poll(-1, (int)(left_ms(deadline_ms) < REREAD_MS
 				    ? left_ms(deadline_ms) : REREAD_MS));
 	}
+	/* Nothing is said by a tree that is not there itself. */
+	if (!tree_has_directory(tree_path(path, ctl, NULL, ".volfs")))
+		return complain_missing(ctl, name);
 	return EXIT_DONE;
 }
 
@@ -327,10 +330,21 @@ int command_wait(const struct ctl *ctl, int argc, char **argv)
 
 /* ---- cancel ---- */
 
+/* What became of a job that somebody asked to end. */
+static const char *cancelled_text(const struct job_info *job)
+{
+	if (!job->finished)
+		return "is being cancelled";
+	if (!strcmp(job->state, "cancelled"))
+		return "cancelled";
+	return "had ended already: nothing was cancelled";
+}
+
 static int cancel_job(const struct ctl *ctl, const char *id,
 		      struct json_object *done)
 {
 	struct json_object *status;
+	struct job_info job;
 	char path[PATH_MAX];
 	char file[300];
 	int r;
@@ -345,24 +359,36 @@ static int cancel_job(const struct ctl *ctl, const char *id,
 		return tree_complain(ctl, NULL, path, "cancel", -r);
 	snprintf(file, sizeof(file), ".volfs/jobs/%s/status", id);
 	status = tree_read_json(tree_path(path, ctl, NULL, file));
+	if (!job_from_json(status, &job))
+		job = (struct job_info){ .state = "cancelled",
+					 .finished = true };
 	if (status)
 		json_object_array_add(done, status);
 	if (!ctl->quiet && !ctl->json)
-		printf("job %s: cancelled\n", id);
+		printf("job %s: %s\n", id, cancelled_text(&job));
 	return EXIT_DONE;
 }
 
 static int cancel_volume(const struct ctl *ctl, const char *text,
 			 struct json_object *done)
 {
+	AUTO(auto_json) struct json_object *status = NULL;
+	struct job_info job;
 	struct name name;
+	char path[PATH_MAX];
+	bool runs;
 	int r = name_parse(ctl, text, NAME_VOLUME, &name);
 
-	if (!r)
-		r = verb_write(ctl, &name, "cancel", "1", &name, "cancel");
-	if (!r)
-		verb_done(ctl, &name, done, "cancelled");
-	return r;
+	if (r)
+		return r;
+	status = tree_read_json(tree_path(path, ctl, &name, "job"));
+	runs = job_from_json(status, &job) && !job.finished;
+	r = verb_write(ctl, &name, "cancel", "1", &name, "cancel");
+	if (r)
+		return r;
+	verb_done(ctl, &name, done, runs ? "is being cancelled"
+					 : "nothing runs on it");
+	return EXIT_DONE;
 }
 
 int command_cancel(const struct ctl *ctl, int argc, char **argv)
@@ -396,9 +422,8 @@ int command_cancel(const struct ctl *ctl, int argc, char **argv)
 static bool tree_is_gone(const struct ctl *ctl)
 {
 	char path[PATH_MAX];
-	struct stat st;
 
-	return stat(tree_path(path, ctl, NULL, ".volfs"), &st) < 0 &&
+	return !tree_has_directory(tree_path(path, ctl, NULL, ".volfs")) &&
 	       (errno == ENOENT || errno == ENOTDIR || errno == ENOTCONN ||
 		errno == ECONNABORTED || errno == ENODEV);
 }

@@ -97,6 +97,7 @@ TREE_TESTS = \
 	tests/tree/verb-idempotent.sh \
 	tests/tree/verb-words.sh \
 	tests/tree/volctl-alone.sh \
+	tests/tree/volctl-dead.sh \
 	tests/tree/write-lines.sh \
 	tests/tree/write-programs.sh
 # Measured, so alone.

@@ -88,9 +88,11 @@ run 1 attach -k local/db local/web
 holds local/web/attach 1
 says out "local/web: attached"
 
-# what is missing is named
+# what is missing is named, whatever else failed so just now
+echo "ENOENT remove 'old': no volume of that name" >"$tree/local/.error"
 run 1 mount local/none
 says err "there is no volume 'none' in 'local'"
+rm "$tree/local/.error"
 rm "$tree/local/web/detach"
 run 1 detach local/web
 says err "cannot do that here"

@@ -70,8 +70,20 @@ holds local/.import/vol-1 name=n
 says out "local/n: imported"
 run 0 cancel local/db
 holds local/db/cancel 1
+says out "local/db: nothing runs on it"
+make_job 17 mount local db running "" 1 ""
+cp "$tree/.volfs/jobs/17/status" "$tree/local/db/job"
+run 0 cancel local/db
+says out "local/db: is being cancelled"
+make_job 17 mount local db cancelled ECANCELED 1 ""
+run 0 cancel 17
+says out "job 17: cancelled"
+make_job 17 mount local db done OK 1 ""
+run 0 cancel 17
+says out "job 17: had ended already"
 make_job 17 mount local db running "" 1 ""
 run 0 cancel 17
+says out "job 17: is being cancelled"
 holds .volfs/jobs/17/cancel 1
 run 1 cancel 18
 says err "there is no job '18'"
