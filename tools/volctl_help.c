@@ -41,16 +41,14 @@ const struct command command_table[] = {
 	{ "attach", command_attach, TAKES_LINE,
 	  "SERVICE/VOLUME... [WORD | KEY=VALUE]...",
 	  "Attach volumes to this machine",
-	  "Mounting attaches by itself. With host=ID it is another machine's\n"
-	  "attachment, for those who may.\n\n"
+	  "Mounting attaches by itself.\n\n"
 	  "  volctl attach local/db\n"
-	  "  volctl attach cloud/db host=i-07\n" },
+	  "  volctl attach local/db ro\n" },
 	{ "detach", command_detach, TAKES_LINE,
 	  "SERVICE/VOLUME... [WORD | KEY=VALUE]...",
 	  "Detach volumes from this machine",
 	  "Refused while the volume is mounted: umount first.\n\n"
-	  "  volctl detach local/db\n"
-	  "  volctl detach cloud/db host=i-07\n" },
+	  "  volctl detach local/db\n" },
 	{ "mount", command_mount, TAKES_LINE,
 	  "SERVICE/VOLUME... [WORD | KEY=VALUE]...",
 	  "Attach and mount volumes; print where their data is",
@@ -96,7 +94,7 @@ const struct command command_table[] = {
 	{ "set", command_set, TAKES_LINE, "SERVICE/VOLUME... KEY=VALUE...",
 	  "Change settings of volumes, all of them or none",
 	  "The volume's 'set' file lists the keys it takes.\n\n"
-	  "  volctl set local/db size=200G iops=6000\n" },
+	  "  volctl set cloud/db size=200G iops=6000\n" },
 	{ "import", command_import,
 	  TAKES_TIMEOUT | TAKES_ASYNC | TAKES_DRY_RUN,
 	  "SERVICE ID [name=NAME]",

@@ -197,6 +197,9 @@ static int snapshot_failed(const struct ctl *ctl, const struct name *name,
 	char status_path[PATH_MAX];
 	char shown[NAME_TEXT_MAX];
 
+	if (r == -EEXIST)
+		return complain("%s: there is a snapshot of that name already "
+				"(EEXIST)", name_text(name, shown));
 	if (r < 0)
 		return tree_complain(ctl, name, path, what, -r);
 	status = tree_read_json(tree_path(status_path, ctl, name, "status"));

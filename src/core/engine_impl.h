@@ -398,6 +398,10 @@ void job_set_fault(struct job *j, const struct err *e);
 struct waiter *waiters_claim(struct job *j);
 void waiters_tell(struct waiter *list, int num);
 struct job *job_find(struct engine *e, uint64_t id);  /* a reference */
+/* What it is about, for the log: service/volume, service/volume@snapshot, the
+ * number of a job, "/" for the daemon. */
+#define TARGET_TEXT_MAX 640
+void job_target(const struct job *j, char *out, size_t room);
 bool job_cancel(struct engine *e, uint64_t id);
 /* Under jobs_lock: the job that runs or waits for this volume, or NULL. */
 struct job *job_of_volume(struct service *s, uint64_t serial);

@@ -295,9 +295,11 @@ void job_set_fault(struct job *j, const struct err *e)
 
 static void log_result(const struct job *j)
 {
-	log_info("job %" PRIu64 " %s %s/%s uid=%u gid=%u pid=%d '%s': %s%s%s",
-		 j->id, j->verb->name, j->svc ? j->svc->name : "",
-		 j->name ? j->name : "", j->uid, j->gid, j->pid, j->text,
+	char target[TARGET_TEXT_MAX];
+
+	job_target(j, target, sizeof(target));
+	log_info("job %" PRIu64 " %s %s uid=%u gid=%u pid=%d '%s': %s%s%s",
+		 j->id, j->verb->name, target, j->uid, j->gid, j->pid, j->text,
 		 err_name(j->err.num), j->err.num ? ": " : "", j->err.text);
 }
 
@@ -306,13 +308,11 @@ static void log_result(const struct job *j)
 static void log_answered(void *arg)
 {
 	struct job *j = arg;
-	char number[24] = "";
+	char target[TARGET_TEXT_MAX];
 
-	if (!j->svc)
-		snprintf(number, sizeof(number), "%" PRIu64, j->serial);
-	log_info("%s %s/%s uid=%u gid=%u pid=%d '%s': OK%s", j->verb->name,
-		 j->svc ? j->svc->name : "", j->name ? j->name : number,
-		 j->uid, j->gid, j->pid, j->text,
+	job_target(j, target, sizeof(target));
+	log_info("%s %s uid=%u gid=%u pid=%d '%s': OK%s", j->verb->name,
+		 target, j->uid, j->gid, j->pid, j->text,
 		 j->verb->run && !j->line.dry_run ? " (already so)" : "");
 	job_unref(j);
 }

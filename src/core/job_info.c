@@ -28,9 +28,25 @@ static char *volume_name_of(const struct job *j)
 
 	if (j->svc && j->snapshot && j->serial)
 		v = service_volume(j->svc, j->serial);
-	name = copy(v ? v->name : j->name);
+	name = copy(v ? v->name : j->snapshot ? NULL : j->name);
 	volume_unref(v);
 	return name;
+}
+
+void job_target(const struct job *j, char *out, size_t room)
+{
+	struct volume *v = NULL;
+
+	if (j->svc && j->snapshot && j->serial)
+		v = service_volume(j->svc, j->serial);
+	if (j->svc)
+		snprintf(out, room, "%s/%s%s%s", j->svc->name, v ? v->name : "",
+			 v ? "@" : "", j->name ? j->name : "");
+	else if (j->serial)
+		snprintf(out, room, "%" PRIu64, j->serial);
+	else
+		snprintf(out, room, "/");
+	volume_unref(v);
 }
 
 int engine_job(struct engine *e, uint64_t id, struct job_info *out)

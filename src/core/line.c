@@ -33,17 +33,27 @@ static const struct word_spec *find_word(const struct verb *v,
 	return NULL;
 }
 
-static int unknown_word(const struct verb *v, const char *key, size_t len,
-			struct err *err)
+static bool word_is_served(const struct word_spec *w, const struct provider *p)
+{
+	return !w->notion || !p || provider_notes(p, w->notion);
+}
+
+static int unknown_word(const struct verb *v, const struct provider *p,
+			const char *key, size_t len, struct err *err)
 {
 	const char *known[WORDS_MAX + 4] = { "async", "dry-run", "timeout" };
 	char quoted[80], word[64];
 	const char *near;
 	size_t n = 3;
 
+	if (find_word(v, key, len))
+		return err_set(err, EINVAL, "%s: the volumes of driver '%s' "
+			       "have no '%.*s'", v->name, p->name, (int)len,
+			       key);
 	for (const struct word_spec *w = words_of(v);
 	     w->key && n < ARRAY_SIZE(known) - 1; w++)
-		known[n++] = w->key;
+		if (word_is_served(w, p))
+			known[n++] = w->key;
 	quote_for_error(quoted, sizeof(quoted), key, len);
 	quote_for_error(word, sizeof(word), key, len);
 	near = nearest_word(word, known);
@@ -140,8 +150,8 @@ static int one_word(const char *s, size_t len, const struct verb *v,
 	if (r)
 		return r < 0 ? r : 0;
 	w = find_word(v, s, key);
-	if (!w || (w->notion && p && !provider_notes(p, w->notion)))
-		return unknown_word(v, s, key, err);
+	if (!w || !word_is_served(w, p))
+		return unknown_word(v, p, s, key, err);
 	if (!eq && !w->flag)
 		return err_set(err, EINVAL, "%s: '%s' needs a value: %s=...",
 			       v->name, w->key, w->key);
@@ -309,7 +319,7 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 	buf_printf(out, "Write one line:  [async] [dry-run] [timeout=DURATION] "
 		   "[1]%s\n\n", words_of(v)->key ? " WORD ..." : "");
 	for (const struct word_spec *w = words_of(v); w->key; w++)
-		if (!w->notion || !p || provider_notes(p, w->notion))
+		if (word_is_served(w, p))
 			usage_word(v, w, svc, out);
 	if (svc)
 		format_duration_ms(wait,

@@ -34,6 +34,23 @@ ok wr "$v/mount" 1
 fails_with EBUSY "$v/mount" ro=0
 ok wr "$v/unmount" 1
 
+# A word of other drivers, and what a job is about once its volume is gone.
+fails_with EINVAL "$v/set" "iops=6000"
+says "$v/error" "the volumes of driver 'local' have no 'iops'"
+fails_with EINVAL "$v/set" "siez=64M"
+says "$v/error" "did you mean 'size'"
+ok wr "$tree/local/.create/brief" size=64M
+ok mkdir "$tree/local/brief/snapshots/first"
+within 10 has "$tree/local/brief/snapshots/first/state" available
+job=$(last_job "$tree/local/brief")
+is "verb of the job" snapshot "$(json "$tree/.volfs/jobs/$job/status" .verb)"
+is "volume of the job" brief "$(json "$tree/.volfs/jobs/$job/status" .volume)"
+ok wr "$tree/local/brief/snapshots/first/protect" 0
+ok rmdir "$tree/local/brief/snapshots/first"
+ok wr "$tree/local/.remove/brief" 1
+is "volume of the job" null "$(json "$tree/.volfs/jobs/$job/status" .volume)"
+within 5 grep -q "job $job snapshot local/brief@first " "$dir/volfsd.log"
+
 c=$tree/cloud/big
 ok wr "$tree/cloud/.create/big" async
 within 5 test -e "$c/cancel"

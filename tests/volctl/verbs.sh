@@ -100,7 +100,7 @@ run 0 snapshot --async local/web
 ls "$tree/local/web/snapshots" | grep -Eq '^[0-9]{8}-[0-9]{6}$' ||
 	fail "no snapshot is named after the time"
 run 1 snapshot local/db nightly
-says err "snapshot: File exists (EEXIST)"
+says err "there is a snapshot of that name already (EEXIST)"
 run 1 snapshot local/none x
 says err "there is no volume 'none' in 'local'"
 run 0 snapshot --async local/db 'a b'
