@@ -233,7 +233,9 @@ static void readme_settings(const struct object *o, const char *top,
 		buf_printf(out, "    echo %lld > %s/iops\n",
 			   (long long)f->iops, top);
 	if (row_is_writable(o, VOLUME_TAGS))
-		buf_printf(out, "    cat %s/tags > %s/tags\n", top, top);
+		/* cat refuses to read what it writes to. */
+		buf_printf(out, "    echo \"$(cat %s/tags)\" > %s/tags\n",
+			   top, top);
 	buf_printf(out, "    echo %d > %s/protect\n\n",
 		   volume_is_protected(o->vol), top);
 }

@@ -172,6 +172,7 @@ static void choose_options(struct mounting *m)
 	m->subpath = l && l->subpath ? l->subpath
 		     : o->subpath && *o->subpath ? o->subpath : "/";
 	m->read_only = line_has(&m->j->line, "ro") ||
+		       options_have(m->options, "ro", 2) ||
 		       m->v->local->attached_read_only;
 }
 

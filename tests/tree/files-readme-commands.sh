@@ -15,6 +15,7 @@ for s in local cloud dirs; do
 	ok wr "$tree/$s/.create/db" size=512M
 	ok wr "$tree/$s/.create/used" size=512M
 	ok wr "$tree/$s/used/mount" 1
+	ok wr "$tree/$s/used/tags" $'a=1\nb=2%20%22x%22\n'
 done
 n=0
 commands() { # commands README: each line that four spaces begin, in order
@@ -30,6 +31,9 @@ for readme in "$tree/README" "$tree"/*/.README "$tree"/*/*/README; do
 	before=$n
 	commands "$readme"
 	[ $n -gt $((before + 2)) ] || fail "$readme has $((n - before)) commands"
+done
+for s in local cloud dirs; do
+	is "tags" "a=1 b=2%20%22x%22" "$(echo $(cat "$tree/$s/used/tags"))"
 done
 stop
 finish
