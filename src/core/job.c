@@ -801,8 +801,10 @@ static int check_limits(struct engine *e, const struct job *j, struct err *err)
 	const struct service_options *o = &j->svc->config->core;
 	unsigned mine = 0, all = j->svc->n_waiting;
 
-	for (struct job *k = e->submitted; k; k = k->next)
+	for (struct job *k = e->submitted; k; k = k->next) {
 		all += k->svc == j->svc;
+		mine += k->svc == j->svc && k->uid == j->uid;
+	}
 	for (struct job *k = j->svc->waiting; k; k = k->next)
 		mine += k->uid == j->uid;
 	if (o->max_waiting && all >= o->max_waiting)
