@@ -229,10 +229,12 @@ int service_add_all(struct service *s, struct volume **v, size_t n,
 int service_replace(struct service *s, struct volume *v, struct err *err);
 /* Takes nodes from the listing and drops their records. */
 void service_drop(struct service *s, struct volume_node **nodes, size_t n);
-/* -EEXIST: a single one that is listed already. */
+/* Return: how many were listed already, which are at the end of @add then. */
 int service_add_snapshots(struct service *s, struct snapshot **add, size_t n,
 			  struct err *err);
-void service_drop_snapshot(struct service *s, uint64_t serial);
+/* By their serials; the order of @drop changes. */
+void service_drop_snapshots(struct service *s, struct snapshot **drop,
+			    size_t n);
 /* Swaps a snapshot's record; the old one is released. */
 void service_swap_snapshot(struct service *s, struct snapshot *sn);
 /* A free name for a volume: the escaped raw name, else name@ID, else the id.
@@ -308,6 +310,12 @@ void publish_snapshot(struct service *s, struct snapshot *sn,
 		      enum change_kind kind);
 /* Store, listing, told; nothing when it is listed already. */
 int snapshot_add(struct service *s, struct snapshot *sn, struct err *err);
+/* Many in one commit and one new listing; their order may change. */
+int snapshots_add(struct service *s, struct snapshot **sn, size_t n,
+		  struct err *err);
+/* From store and listing, and told. */
+void snapshot_forget(struct service *s, struct snapshot *sn);
+void snapshots_forget(struct service *s, struct snapshot **sn, size_t n);
 /* Drops the last error if it is that verb's. */
 void service_clear_fault(struct service *s, const char *verb);
 int service_set_fault(struct service *s, const char *verb, uint64_t job,
@@ -346,7 +354,6 @@ int refresh_one(struct service *s, const struct call *c, uint64_t serial,
 /* Takes volumes from listing and store, and tells. */
 void service_forget(struct service *s, struct volume_node **nodes, size_t n,
 		    const char *event);
-void snapshot_forget(struct service *s, struct snapshot *sn);
 
 /* ---- job.c, job_store.c, waiter.c ---- */
 void job_unref(struct job *j);

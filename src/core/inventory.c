@@ -298,23 +298,60 @@ struct snapshot *service_snapshot_like(struct service *s,
 	return snapshot_ref(find_like(s->inv, f->id, f->token));
 }
 
+static int cmp_snapshot_id(const void *a, const void *b)
+{
+	const struct snapshot *x = *(void *const *)a, *y = *(void *const *)b;
+
+	return strcmp(x->f.id ? x->f.id : "", y->f.id ? y->f.id : "");
+}
+
+/* Moves those whose id is listed to the end of @add. Return: how many. */
+static int sort_out_listed(const struct inventory *inv, struct snapshot **add,
+			   size_t n, struct err *err)
+{
+	struct snapshot **by_id = calloc(inv->n_snapshots + 1, sizeof(*by_id));
+	size_t listed = 0, i = 0;
+
+	if (!by_id)
+		return err_oom(err);
+	if (inv->n_snapshots)
+		memcpy(by_id, inv->snapshots,
+		       inv->n_snapshots * sizeof(*by_id));
+	qsort(by_id, inv->n_snapshots, sizeof(*by_id), cmp_snapshot_id);
+	while (i < n - listed) {
+		struct snapshot *sn = add[i], *last = add[n - listed - 1];
+
+		if (!sn->f.id || !bsearch(&sn, by_id, inv->n_snapshots,
+					  sizeof(*by_id), cmp_snapshot_id)) {
+			i++;
+			continue;
+		}
+		add[n - ++listed] = sn;
+		add[i] = last;
+	}
+	free(by_id);
+	return (int)listed;
+}
+
 int service_add_snapshots(struct service *s, struct snapshot **add, size_t n,
 			  struct err *err)
 {
 	LOCK_SCOPE(&s->lock);
 	struct inventory *inv;
+	int listed = sort_out_listed(s->inv, add, n, err);
 
-	if (n == 1 && find_like(s->inv, add[0]->f.id, NULL))
-		return -EEXIST;
+	if (listed < 0)
+		return listed;
+	n -= (size_t)listed;
 	inv = inventory_copy(s->inv, 0, n);
 	if (!inv)
 		return err_oom(err);
 	for (size_t i = 0; i < n; i++)
 		inv->snapshots[inv->n_snapshots++] = snapshot_ref(add[i]);
-	sort(inv->snapshots, inv->n_snapshots, cmp_snapshot);
+	qsort(inv->snapshots, inv->n_snapshots, sizeof(void *), cmp_snapshot);
 	index_snapshots(inv);
 	inventory_swap(s, inv);
-	return 0;
+	return listed;
 }
 
 static struct snapshot **find_snapshot(struct inventory *inv, uint64_t serial)
@@ -334,22 +371,26 @@ static struct snapshot **find_snapshot(struct inventory *inv, uint64_t serial)
 	return NULL;
 }
 
-void service_drop_snapshot(struct service *s, uint64_t serial)
+void service_drop_snapshots(struct service *s, struct snapshot **drop,
+			    size_t n)
 {
 	LOCK_SCOPE(&s->lock);
 	struct inventory *inv = inventory_copy(s->inv, 0, 0);
-	struct snapshot **at;
+	size_t kept = 0;
 
 	if (!inv)
 		return;
-	at = find_snapshot(inv, serial);
-	if (at) {
-		struct snapshot **end = inv->snapshots + --inv->n_snapshots;
+	qsort(drop, n, sizeof(*drop), cmp_snapshot);
+	for (size_t i = 0; i < inv->n_snapshots; i++) {
+		struct snapshot *sn = inv->snapshots[i];
 
-		snapshot_unref(*at);
-		memmove(at, at + 1, (end - at) * sizeof(*at));
-		index_snapshots(inv);
+		if (bsearch(&sn, drop, n, sizeof(*drop), cmp_snapshot))
+			snapshot_unref(sn);
+		else
+			inv->snapshots[kept++] = sn;
 	}
+	inv->n_snapshots = kept;
+	index_snapshots(inv);
 	inventory_swap(s, inv);
 }
 

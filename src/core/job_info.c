@@ -196,7 +196,8 @@ static void hide_again(struct job *j)
 		j->hidden_snapshot = service_snapshot(j->svc, j->snapshot);
 		if (j->hidden_snapshot) {
 			tombstone_hold(j->svc, j->hidden_snapshot->f.id);
-			service_drop_snapshot(j->svc, j->snapshot);
+			service_drop_snapshots(j->svc,
+					       &j->hidden_snapshot, 1);
 		}
 		return;
 	}

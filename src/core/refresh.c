@@ -571,26 +571,16 @@ void service_forget(struct service *s, struct volume_node **nodes, size_t n,
 	publish_service(s);
 }
 
-void snapshot_forget(struct service *s, struct snapshot *sn)
-{
-	struct store_batch *b = store_batch_new();
-	char key[32];
-
-	volume_key(s, sn->serial, key, sizeof(key));
-	store_batch_delete(b, "snapshot", key);
-	store_batch_urgent(b);
-	store_commit(s->engine->store, b, NULL);
-	service_drop_snapshot(s, sn->serial);
-	publish_snapshot(s, sn, CHANGE_SNAPSHOT_GONE);
-}
-
-/* Newcomers, those gone, and those whose volume came or went: a snapshot that
- * moves between a volume's directory and .snapshots is a new appearance. */
-static void apply_snapshots(struct listing *l, struct err *err)
+/* Those gone, and those whose volume came or went: a snapshot that moves
+ * between a volume's directory and .snapshots is a new appearance. */
+static void forget_snapshots(struct listing *l, struct err *err)
 {
 	struct service *s = l->s;
+	struct snapshot **gone = calloc(l->inv->n_snapshots + 1,
+					sizeof(*gone));
+	size_t n = 0;
 
-	for (size_t i = 0; i < l->inv->n_snapshots; i++) {
+	for (size_t i = 0; gone && i < l->inv->n_snapshots; i++) {
 		struct snapshot *old = l->by_id[i];
 		struct snapshot *sn = service_snapshot(s, old->serial);
 		bool moved;
@@ -599,41 +589,94 @@ static void apply_snapshots(struct listing *l, struct err *err)
 			continue;
 		moved = snapshot_volume_serial(s, &sn->f) != sn->volume_serial;
 		/* One that got its id meanwhile is not in this listing. */
-		if (sn->f.id && l->by_id[i]->f.id && !sn->job &&
-		    (!l->seen_snapshot[i] || moved)) {
-			if (moved && l->seen_snapshot[i]) {
-				struct snapshot *again = snapshot_make(
-					s, &sn->f, 0, "", err);
-
-				if (again) {
-					again->protect = sn->protect;
-					push(&l->new_snaps, &l->n_snaps,
-					     &l->room_snaps, again);
-				}
-			}
-			snapshot_forget(s, sn);
+		if (!sn->f.id || !l->by_id[i]->f.id || sn->job ||
+		    (l->seen_snapshot[i] && !moved)) {
+			snapshot_unref(sn);
+			continue;
 		}
+		if (moved && l->seen_snapshot[i]) {
+			struct snapshot *again = snapshot_make(s, &sn->f, 0,
+							       "", err);
+
+			if (again) {
+				again->protect = sn->protect;
+				push(&l->new_snaps, &l->n_snaps,
+				     &l->room_snaps, again);
+			}
+		}
+		gone[n++] = sn;
+	}
+	if (n)
+		snapshots_forget(s, gone, n);
+	for (size_t i = 0; i < n; i++)
+		snapshot_unref(gone[i]);
+	free(gone);
+}
+
+static int cmp_snapshot_name(const void *a, const void *b)
+{
+	const struct snapshot *x = *(void *const *)a, *y = *(void *const *)b;
+	int c;
+
+	if (x->volume_serial != y->volume_serial)
+		return x->volume_serial < y->volume_serial ? -1 : 1;
+	c = strcmp(x->name, y->name);
+	return c ? c : x->serial < y->serial ? -1 : 1;
+}
+
+/* Of the newcomers that got one name, all but the first have their id. */
+static void rename_twins(struct snapshot **new, size_t n)
+{
+	qsort(new, n, sizeof(*new), cmp_snapshot_name);
+	for (size_t i = n; i-- > 1;) {
+		struct snapshot *sn = new[i], *other;
+		char name[NAME_BYTES_MAX + 1];
+
+		if (new[i - 1]->volume_serial != sn->volume_serial ||
+		    strcmp(new[i - 1]->name, sn->name) != 0 ||
+		    name_escape(sn->f.id, strlen(sn->f.id), name,
+				sizeof(name)) < 0)
+			continue;
+		other = snapshot_new(sn->serial, sn->given, sn->volume_serial,
+				     name, &sn->f);
+		if (!other)
+			continue;
+		other->protect = sn->protect;
+		other->changed_at_s = sn->changed_at_s;
+		new[i] = other;
 		snapshot_unref(sn);
 	}
+}
+
+static void apply_snapshots(struct listing *l, struct err *err)
+{
+	struct service *s = l->s;
+	size_t n = 0;
+
+	forget_snapshots(l, err);
 	for (size_t i = 0; i < l->n_snaps; i++) {
 		struct snapshot *raw = l->new_snaps[i], *sn;
 		char name[NAME_BYTES_MAX + 1];
 		uint64_t volume = snapshot_volume_serial(s, &raw->f);
 
 		sn = service_snapshot_like(s, &raw->f);
+		if (!sn) {
+			snapshot_pick_name(s, volume, &raw->f, name);
+			sn = snapshot_new(raw->serial, raw->given, volume,
+					  name, &raw->f);
+			if (sn) {
+				sn->protect = raw->protect;
+				sn->changed_at_s = clock_unix_s();
+				l->new_snaps[n++] = STEAL(sn);
+			}
+		}
 		snapshot_unref(sn);
-		if (sn)
-			continue;
-		snapshot_pick_name(s, volume, &raw->f, name);
-		sn = snapshot_new(raw->serial, raw->given, volume, name,
-				  &raw->f);
-		if (!sn)
-			continue;
-		sn->protect = raw->protect;
-		sn->changed_at_s = clock_unix_s();
-		snapshot_add(s, sn, err);
-		snapshot_unref(sn);
+		snapshot_unref(raw);
 	}
+	l->n_snaps = n;
+	rename_twins(l->new_snaps, n);
+	if (n)
+		snapshots_add(s, l->new_snaps, n, err);
 }
 
 static void listing_done(struct listing *l)

@@ -380,28 +380,86 @@ void publish_snapshot(struct service *s, struct snapshot *sn,
 	publish(s->engine, &c, 1);
 }
 
-int snapshot_add(struct service *s, struct snapshot *sn, struct err *err)
+static int add_rows(struct service *s, struct snapshot **sn, size_t n,
+		    struct err *err)
+{
+	struct store_batch *b = store_batch_new();
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = snapshot_row(b, s, sn[i], err);
+	if (r == 0)
+		return store_commit(s->engine->store, b, err);
+	store_batch_free(b);
+	return r;
+}
+
+static void drop_rows(struct service *s, struct snapshot **sn, size_t n)
 {
 	struct store_batch *b = store_batch_new();
 	char key[32];
-	int r = snapshot_row(b, s, sn, err);
 
-	if (r < 0)
-		store_batch_free(b);
-	else
-		r = store_commit(s->engine->store, b, err);
-	if (r < 0)
-		return r;
-	r = service_add_snapshots(s, &sn, 1, err);
+	for (size_t i = 0; i < n; i++) {
+		volume_key(s, sn[i]->serial, key, sizeof(key));
+		store_batch_delete(b, "snapshot", key);
+	}
+	store_batch_urgent(b);
+	store_commit(s->engine->store, b, NULL);
+}
+
+static void publish_snapshots(struct service *s, struct snapshot **sn,
+			      size_t n, enum change_kind kind)
+{
+	struct change *c = calloc(n, sizeof(*c));
+
+	for (size_t i = 0; i < n; i++) {
+		if (!c) {
+			publish_snapshot(s, sn[i], kind);
+			continue;
+		}
+		c[i] = (struct change){ .kind = kind, .svc = s,
+					.serial = sn[i]->serial,
+					.volume_serial = sn[i]->volume_serial,
+					.given = sn[i]->given };
+	}
+	if (c)
+		publish(s->engine, c, n);
+	free(c);
+}
+
+int snapshots_add(struct service *s, struct snapshot **sn, size_t n,
+		  struct err *err)
+{
+	int r = add_rows(s, sn, n, err);
+
 	if (r == 0)
-		publish_snapshot(s, sn, CHANGE_SNAPSHOT_ADDED);
-	if (r != -EEXIST)
+		r = service_add_snapshots(s, sn, n, err);
+	if (r < 0)
 		return r;
-	/* A listing and a job have seen it at the same time. */
-	b = store_batch_new();
-	volume_key(s, sn->serial, key, sizeof(key));
-	store_batch_delete(b, "snapshot", key);
-	return store_commit(s->engine->store, b, err);
+	/* A listing and a job have seen them at the same time. */
+	n -= (size_t)r;
+	if (r > 0)
+		drop_rows(s, sn + n, (size_t)r);
+	if (n)
+		publish_snapshots(s, sn, n, CHANGE_SNAPSHOT_ADDED);
+	return 0;
+}
+
+int snapshot_add(struct service *s, struct snapshot *sn, struct err *err)
+{
+	return snapshots_add(s, &sn, 1, err);
+}
+
+void snapshots_forget(struct service *s, struct snapshot **sn, size_t n)
+{
+	drop_rows(s, sn, n);
+	service_drop_snapshots(s, sn, n);
+	publish_snapshots(s, sn, n, CHANGE_SNAPSHOT_GONE);
+}
+
+void snapshot_forget(struct service *s, struct snapshot *sn)
+{
+	snapshots_forget(s, &sn, 1);
 }
 
 static int add_snapshot(struct service *s, const struct snapshot_facts *f,

@@ -255,7 +255,7 @@ void snapshot_hide(struct job *j)
 	j->hidden_snapshot = sn;
 	job_store_hidden(j);
 	tombstone_hold(j->svc, sn->f.id);
-	service_drop_snapshot(j->svc, sn->serial);
+	service_drop_snapshots(j->svc, &sn, 1);
 	publish_snapshot(j->svc, sn, CHANGE_SNAPSHOT_GONE);
 }
 

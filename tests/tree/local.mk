@@ -22,6 +22,7 @@ TREE_SIM_TESTS = \
 	tests/tree/sim-lag.sh \
 	tests/tree/sim-life.sh \
 	tests/tree/sim-lost.sh \
+	tests/tree/sim-many-snapshots.sh \
 	tests/tree/sim-no-device.sh \
 	tests/tree/sim-outside.sh \
 	tests/tree/sim-remains.sh \
