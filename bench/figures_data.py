@@ -19,6 +19,10 @@ JOBS = [
     ("sequential write 1M", "write", "1M", 8, True, "bw_bytes"),
     ("random read 4k, cached", "randread", "4k", 1, False, "iops"),
 ]
+# Above it, two runs of the same say nothing of a third.
+NOISE_MAX = 0.25
+TOO_NOISY = ("Two runs of the same were too far from each other to judge a "
+             "third: other work runs on this machine.")
 NOTE = ("One ext4, mounted by volfsd and bound at data/, and mounted once "
         "more elsewhere by hand; the same file, in turn. Its image lies on "
         "tmpfs, so that no disk is measured. Speed is what data/ reaches in "
@@ -70,10 +74,13 @@ def data(bench, results):
             got.append(fio(bench, ours, *job))
             again.append(fio(bench, theirs, *job))
         within = max(0.05, noise(there, again))
+        judged = within <= NOISE_MAX
         results.add("data", figure, got, "/s" if job[-1] == "iops" else "B/s",
                     "mounted elsewhere, speed",
                     [(a + b) / 2 for a, b in zip(there, again)],
-                    least=1 - within, most=1 + within, note=NOTE)
+                    least=1 - within if judged else None,
+                    most=1 + within if judged else None,
+                    note=NOTE if judged else TOO_NOISY)
     lists = [path_list(name, [os.path.join(at, "f")])
              for name, at in (("data", ours), ("elsewhere", theirs))]
     for what, figure in (("stat", "stat of a file"),

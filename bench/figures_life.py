@@ -214,6 +214,9 @@ class Hand:
         run("losetup", "-d", self.device)
 
     def restore(self):
+        # What is there is kept, as the contract has it.
+        run("cp", "--reflink=auto", "--sparse=always", self.image,
+            self.image + "@before")
         run("cp", "--reflink=auto", "--sparse=always", self.image + "@s",
             self.image)
 
@@ -225,7 +228,7 @@ class Hand:
         run("rm", self.image + "2")
 
     def end(self):
-        run("rm", self.image, self.image + "@s")
+        run("rm", self.image, self.image + "@s", self.image + "@before")
 
 
 class Verbs:
