@@ -12,7 +12,7 @@ set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.85 border -1
 set boxwidth 0.9
-set xtics rotate by -25 scale 0
+set xtics rotate by -25 scale 0 font ",9"
 set grid ytics
 set key outside top right
 """
@@ -75,8 +75,9 @@ plot $d u 2:xtic(1) t "%s", '' u 3 t "%s"
 
 def ratios(rows, directory):
     """All that has a target and a ratio: 1 is what it is held against."""
-    table = "".join(f"{quoted(r['figure'])} {r['ratio']:.4f} "
-                    f"{r['least'] or r['most']}\n" for r in rows)
+    table = "".join(f"{quoted(r['group'] + ': ' + r['figure'])} "
+                    f"{r['ratio']:.4f} {r['least'] or r['most']}\n"
+                    for r in rows)
     script = HEAD.replace("{title}", "Ratios, and their targets") + """
 set yrange [0:*]
 set xtics font ",8"
@@ -84,6 +85,20 @@ set xtics font ",8"
 plot $d u 2:xtic(1) t "measured", '' u 0:3 w points pt 7 ps 1.2 t "target"
 """
     return draw(directory, "ratios", script, table)
+
+
+def limits(rows, directory):
+    """Start-up and memory, in units of what they may be."""
+    table = "".join(f"{quoted(r['group'] + ': ' + r['figure'])} "
+                    f"{r['value'] / r['most']:.4f}\n" for r in rows)
+    script = HEAD.replace("{title}", "Start-up and memory, share of the "
+                          "target") + """
+set yrange [0:*]
+set xtics font ",8"
+{data}
+plot $d u 2:xtic(1) t "measured", 1 t "target" w lines lw 2
+"""
+    return draw(directory, "limits", script, table)
 
 
 def pictures(results, directory):
@@ -111,4 +126,7 @@ def pictures(results, directory):
             (r["least"] or r["most"]) and not r["absolute"]]
     if rows:
         said.append(ratios(rows, directory))
+    rows = [r for r in results.rows if r["absolute"] and r["most"]]
+    if rows:
+        said.append(limits(rows, directory))
     return [s for s in said if s]
