@@ -136,15 +136,12 @@ static int volume_line(struct libmnt_table *table, struct libmnt_fs *fs,
 		buf_puts(&text, "RequiresMountsFor=");
 		path_word(tree, &text);
 		buf_puts(&text, "\n");
-	} else if (!has_option(fs, "nofail") && !has_option(fs, "_netdev") &&
-		   !has_option(fs, "noauto") &&
-		   !has_option(fs, "x-systemd.automount")) {
-		/* local-fs.target would wait for it, and volfs.service for
-		 * local-fs.target. */
+	} else if (!has_option(fs, "nofail") && !has_option(fs, "_netdev")) {
+		/* local-fs.target comes after it, volfs.service after that: a
+		 * circle, and for noauto and automounts one at shutdown. */
 		fprintf(stderr, "volfs-fstab-generator: fstab: the line of "
-			"'%s' needs 'nofail' or '_netdev': without, the boot "
-			"waits for it before volfs.service can start\n",
-			target);
+			"'%s' needs 'nofail' or '_netdev': without, it comes "
+			"before volfs.service can start\n", target);
 		return 0;
 	} else {
 		if (strcmp(tree, TREE_DEFAULT) == 0)

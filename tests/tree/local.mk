@@ -167,4 +167,9 @@ installcheck-local:
 		test -z "$$skipped" || { echo "skipped: $$skipped"; exit 1; } ;; \
 	esac
 	$(DESTDIR)$(sbindir)/volfsd --version
+	$(DESTDIR)$(sbindir)/mount.volfs --version
+	$(DESTDIR)$(sbindir)/umount.volfs --version
+	test -z "$(mounthelperdir)" || \
+		test -L $(DESTDIR)$(mounthelperdir)/mount.volfs || \
+		test $(mounthelperdir) -ef $(sbindir)
 	$(DESTDIR)$(bindir)/volctl --version

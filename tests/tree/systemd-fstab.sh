@@ -14,8 +14,9 @@ cat >fstab <<'END'
 UUID=00-00 / ext4 defaults 0 1
 local/db /srv/db volfs nofail 0 0
 local/www /srv/w-w_w/x.y volfs _netdev,ro 0 0
-local/late /srv/later volfs noauto 0 0
-local/auto /srv/auto volfs x-systemd.automount
+local/late /srv/later volfs noauto,nofail 0 0
+local/auto /srv/auto volfs noauto,x-systemd.automount,nofail
+local/circle /srv/circle volfs noauto,x-systemd.automount
 local/odd /srv/a\040b/.c/ volfs nofail
 local/else /srv/else volfs nofail,tree=/elsewhere
 local/bad /srv/bad volfs defaults
@@ -28,8 +29,10 @@ is "one with noauto" "$after" "$(drop srv-later.mount)"
 is "an automount" "$after" "$(drop srv-auto.mount)"
 is "a path with a blank" "$after" "$(drop 'srv-a\x20b-.c.mount')"
 is "another tree" "[Unit] After=volfs.service" "$(drop srv-else.mount)"
-is "one that would wait for itself" "" "$(drop srv-bad.mount)"
-says gen.out "the line of '/srv/bad' needs 'nofail' or '_netdev'"
+for bad in bad circle; do
+	is "one that would wait for itself" "" "$(drop srv-$bad.mount)"
+	says gen.out "the line of '/srv/$bad' needs 'nofail' or '_netdev'"
+done
 is "what was written" 6 "$(find out -name '*.conf' | wc -l)"
 
 cat >fstab <<'END'
