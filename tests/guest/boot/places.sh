@@ -4,14 +4,14 @@
 # the like of the host lie where they belong.
 #
 #	$host		where the host's files are, "" for /
-#	$at		a tmpfs for what is written over them
+#	$at		a tmpfs, or a disk, for what is written over them
 #	$modules	the kernel's modules, a path of the host
 #	$volfs_guest	what run has left for us, a path of the host
 #
 # Sets $new: the root.
 
 new=$at/root
-mkdir $at/upper $at/work $new
+mkdir -p $at/upper $at/work $new
 mount -t overlay -o "lowerdir=$host/,upperdir=$at/upper,workdir=$at/work" root \
 	$new || die "no overlay"
 mount -t proc proc $new/proc

@@ -19,7 +19,11 @@ done </modules/order
 host=/host at=/new modules=$volfs_modules
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro \
 	host $host || die "no files of the host"
-mount -t tmpfs -o mode=0755 none $at || die "no tmpfs"
+if [ -n "$volfs_reboots" ]; then
+	mount -t ext4 /dev/vda $at || die "no disk"
+else
+	mount -t tmpfs -o mode=0755 none $at || die "no tmpfs"
+fi
 . "/places.sh"
 
 # The ports by their names; a port can be open once.
@@ -31,7 +35,10 @@ umount /proc /sys
 cd /
 if [ -n "$volfs_systemd" ]; then
 	# What this machine starts and mounts by itself is left alone.
-	mkdir -p $new/run/systemd/system && : >$new/etc/fstab &&
+	# fstab is the script's own once it has run.
+	[ -e $at/booted ] || { : >$new/etc/fstab && : >$at/booted; } ||
+		die "no fstab"
+	mkdir -p $new/run/systemd/system &&
 		cat >$new/run/systemd/system/guest.target <<-END &&
 		[Unit]
 		Requires=sysinit.target guest.service
