@@ -299,10 +299,11 @@ static void usage_word(const struct verb *v, const struct word_spec *w,
 /* The verb's example, where the driver has what it speaks of. */
 static const char *example_of(const struct verb *v, const struct provider *p)
 {
+	struct err ignored = ERR_INIT;
 	struct line l = { .n = 0 };
 
 	if (!v->example || line_parse(v->example, strlen(v->example), v, p, &l,
-				      NULL) < 0)
+				      &ignored) < 0)
 		return "1";
 	line_done(&l);
 	return v->example;
