@@ -129,9 +129,12 @@ static void service_defaults(const struct object *o, struct buf *out)
 {
 	const struct service_options *c = service_options(o->svc);
 	const struct provider *p = service_provider(o->svc);
+	static const char begin[] =
+		"What a new volume gets where the line does not say:\n\n";
+	size_t start = out->len;
 	char text[FORMAT_MAX];
 
-	buf_puts(out, "What a new volume gets where the line does not say:\n\n");
+	buf_puts(out, begin);
 	if (driver_notes(o, NOTION_SIZE))
 		default_line(out, "size", format_size(text, c->size_bytes));
 	if (driver_notes(o, NOTION_TYPE))
@@ -147,6 +150,9 @@ static void service_defaults(const struct object *o, struct buf *out)
 		default_line(out, "fstype", c->fstype ? c->fstype : "ext4");
 	for (size_t i = 0; c->tags && c->tags[i]; i++)
 		default_line(out, "tag", c->tags[i]);
+	/* A driver may have nothing to choose. */
+	if (out->len == start + sizeof(begin) - 1)
+		buf_puts(out, "nothing that could be chosen\n");
 	buf_putc(out, '\n');
 }
 
