@@ -19,6 +19,8 @@
 #define MOUNT_MS (10 * 60 * 1000)
 #define BIND_MS 30000
 #define UMOUNT_MS (5 * 60 * 1000)
+/* Who forces, or does not care, does not wait for a server either. */
+#define UMOUNT_FORCE_MS 15000
 
 static int path_check(const char *what, const char *path, struct err *err)
 {
@@ -145,6 +147,15 @@ static int umount_busy(const char *path, struct err *err)
 		       buf_str(&who));
 }
 
+/* What was taken out of the tree is unmounted, although the kernel may still
+ * be waiting for a server to say farewell to. */
+static bool is_unmounted(const char *path)
+{
+	AUTO_TABLE struct mount_table t = { .n = 0 };
+
+	return mount_table_read(&t, NULL) == 0 && !mount_table_find(&t, path);
+}
+
 int mount_umount(const struct call *c, const char *path, enum umount_how how,
 		 struct err *err)
 {
@@ -156,8 +167,11 @@ int mount_umount(const struct call *c, const char *path, enum umount_how how,
 	if (r < 0)
 		return r;
 	FAULT_POINT("host.umount.before");
-	r = helper_run(c, UMOUNT_MS, argv, NULL, &why);
+	r = helper_run(c, how == UMOUNT_PLAIN ? UMOUNT_MS : UMOUNT_FORCE_MS,
+		       argv, NULL, &why);
 	FAULT_POINT("host.umount.after");
+	if (r == -ETIMEDOUT && is_unmounted(path))
+		return 0;
 	if (r == -EBUSY)
 		return umount_busy(path, err);
 	if (r < 0 && err)

@@ -21,6 +21,8 @@
 #include "core/host/share.h"
 
 #define MOUNT_PROGRAM_MS (10 * 60 * 1000)
+#define FORCE_TRIES 30
+#define FORCE_PAUSE_MS 100
 
 /* The name under which a subpath is prepared before it appears. */
 #define SUBPATH_NEW ".volfs-subpath-new"
@@ -451,7 +453,9 @@ static int subpath_fail(const char *subpath, int r, struct err *err)
 			 subpath);
 }
 
-static int root_open(const char *dir, struct mount_table *t,
+/* With O_PATH in @flags nothing is asked of what is mounted there: a server
+ * that hangs does not matter. */
+static int root_open(const char *dir, int flags, struct mount_table *t,
 		     const struct mount_entry **entry, struct err *err)
 {
 	int fd, r = mount_table_read(t, err);
@@ -461,7 +465,7 @@ static int root_open(const char *dir, struct mount_table *t,
 	*entry = mount_table_find(t, dir);
 	if (!*entry)
 		return err_set(err, ENODEV, "nothing is mounted at '%s'", dir);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open(dir, flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, errno, "open '%s'", dir);
 	return fd;
@@ -487,7 +491,7 @@ HELPER_COMMAND(command_bind)
 	if (r < 0)
 		return r;
 	own = (struct subpath_owner){ (uid_t)n[0], (gid_t)n[1], (mode_t)n[2] };
-	root = root_open(argv[0], &t, &e, err);
+	root = root_open(argv[0], O_PATH, &t, &e, err);
 	if (root < 0)
 		return root;
 	there = mount_table_find(&t, argv[2]);
@@ -525,7 +529,7 @@ HELPER_COMMAND(command_chown_root)
 		r = word_u64(argv[1 + i], &n[i], err);
 	if (r < 0)
 		return r;
-	fd = root_open(argv[0], &t, &e, err);
+	fd = root_open(argv[0], O_RDONLY, &t, &e, err);
 	if (fd < 0)
 		return fd;
 	if (fchown(fd, (uid_t)n[0], (gid_t)n[1]) < 0 ||
@@ -551,17 +555,23 @@ static int umount_once(const char *path, const char *how)
 HELPER_COMMAND(command_umount)
 {
 	AUTO_TABLE struct mount_table t = { .n = 0 };
-	int r = mount_table_read(&t, err);
+	const struct mount_entry *e;
+	int tries = 0, r = mount_table_read(&t, err);
 
 	if (r < 0)
 		return r;
-	if (!mount_table_find(&t, argv[0]))
+	e = mount_table_find(&t, argv[0]);
+	if (!e)
 		return 0;
+	/* Each MNT_FORCE ends the requests in hand at a server; their callers
+	 * then let go, or make the next one. */
+	if (strcmp(argv[1], "force") == 0)
+		tries = strncmp(e->fstype, "nfs", 3) == 0 ? FORCE_TRIES : 1;
 	r = umount_once(argv[0], argv[1]);
-	/* The first MNT_FORCE ends the requests in hand, whose callers then
-	 * let go. */
-	if (r == -EBUSY && strcmp(argv[1], "force") == 0)
+	while (r == -EBUSY && tries-- > 0) {
+		usleep(FORCE_PAUSE_MS * 1000);
 		r = umount_once(argv[0], argv[1]);
+	}
 	/* Somebody else was quicker. */
 	if (r == -EINVAL || r == -ENOENT) {
 		mount_table_done(&t);
