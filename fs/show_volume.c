@@ -318,6 +318,10 @@ static void status_health(const struct object *o, struct buf *b)
 		message = "the kernel made the file system read-only after an "
 			  "error";
 	}
+	if (local_of(o)->share_lost) {
+		h = HEALTH_FAILED;
+		message = local_of(o)->share_lost;
+	}
 	if (local_of(o)->device_lost) {
 		h = HEALTH_FAILED;
 		message = local_of(o)->device_lost;

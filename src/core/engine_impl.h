@@ -440,6 +440,10 @@ int unmount_all(struct job *j, bool force, struct err *err);
 void private_dir(struct service *s, uint64_t serial, char *out, size_t room);
 void usage_measure(struct service *s, const struct call *c);
 
+/* ---- share_care.c: servers that hang ---- */
+/* Of a mounted share: what a look at it met, 0 or a negative errno. */
+void share_care_note(struct service *s, const struct volume *v, int r);
+
 /* ---- device_care.c: disks that go and come ---- */
 struct device;
 /* A thread that hears of it; without one each refresh looks. */

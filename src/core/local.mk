@@ -29,6 +29,7 @@ libvolfs_core_a_SOURCES += \
 	src/core/job_store.c \
 	src/core/line.c \
 	src/core/device_care.c \
+	src/core/share_care.c \
 	src/core/mount_care.c \
 	src/core/mount_place.c \
 	src/core/pool.c \

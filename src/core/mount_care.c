@@ -20,6 +20,10 @@
 #include "core/host/mount.h"
 #include "core/verb_impl.h"
 
+#define MEASURE_MS 10000
+#define MEASURE_AFTER_MS 3000
+#define ALL_MEASURES_MS 120000
+
 /* ---- at a start ---- */
 
 struct recovered {
@@ -174,24 +178,30 @@ static void local_usage(struct volume_local *l, void *arg)
 	l->went_read_only = m->u.read_only && !l->mount_read_only;
 }
 
-static void measure(struct service *s, const struct call *c, struct volume *v)
+/* At most @most_ms: a server that hangs answers nothing. -ETIMEDOUT then. */
+static int measure(struct service *s, const struct call *c, struct volume *v,
+		   int64_t most_ms)
 {
 	const struct volume_local *l = v->local;
 	struct measured m = { .scope = l->device ? "volume" : "share" };
 	struct err err = ERR_INIT;
 	char dir[512];
+	int r;
 
 	private_dir(s, v->node->serial, dir, sizeof(dir));
-	if (fs_usage(c, dir, 5000, &m.u, &err) < 0)
-		return;
+	r = fs_usage(c, dir, most_ms, &m.u, &err);
+	share_care_note(s, v, r);
+	if (r < 0)
+		return r;
 	if (l->usage_known && l->used_bytes == m.u.used_bytes &&
 	    l->total_bytes == m.u.total_bytes &&
 	    l->used_inodes == m.u.used_inodes &&
 	    l->went_read_only == (m.u.read_only && !l->mount_read_only))
-		return;
+		return 0;
 	volume_update(s, v->node->serial,
 		      &(struct volume_update){ .local = local_usage,
 					       .arg = &m }, NULL);
+	return 0;
 }
 
 void usage_of(struct service *s, uint64_t serial, const struct call *c)
@@ -199,7 +209,7 @@ void usage_of(struct service *s, uint64_t serial, const struct call *c)
 	struct volume *v = service_volume(s, serial);
 
 	if (v && volume_is_mounted(v))
-		measure(s, c, v);
+		measure(s, c, v, MEASURE_MS);
 	volume_unref(v);
 }
 
@@ -211,14 +221,15 @@ static void detach_left(struct service *s, const struct call *c,
 	struct attach_result a = { 0 };
 	struct err err = ERR_INIT;
 	struct device dev, known;
-	int r = -EBUSY;
+	int r;
 
 	if (!v->local || !v->local->attached || !v->local->attached_by_mount ||
 	    v->local->mounted || has_unfinished_job(s, v))
 		return;
-	if (v->local->attach_json &&
-	    attach_decode(v->local->attach_json, &a, &err) == 0 &&
-	    a.kind == KIND_BLOCK) {
+	r = v->local->attach_json ? attach_decode(v->local->attach_json, &a,
+						  &err) : -EBUSY;
+	/* A share has no device that somebody could still have. */
+	if (r == 0 && a.kind == KIND_BLOCK) {
 		local_device(v->local, &known);
 		r = device_find_known(c, &a.device, &known, &dev, &err);
 		if (r == 0)
@@ -233,16 +244,21 @@ static void detach_left(struct service *s, const struct call *c,
 void usage_measure(struct service *s, const struct call *c)
 {
 	struct inventory *inv = service_inventory(s);
+	/* The listing before may have used up its time waiting for a server. */
+	struct call own = { .deadline_ms = clock_ms() + ALL_MEASURES_MS,
+			    .cancel = c->cancel, .token = "", .job = "" };
+	int64_t most_ms = MEASURE_MS;
 	struct volume *v;
 	size_t at = 0;
 
 	while ((v = service_next_kept(s, inv, &at))) {
-		if (call_check(c, NULL) == 0) {
+		if (call_check(&own, NULL) == 0) {
 			look_at_disk(s, v);
-			if (volume_is_mounted(v))
-				measure(s, c, v);
-			else
-				detach_left(s, c, v);
+			/* Where one hangs the others of the service will. */
+			if (!volume_is_mounted(v))
+				detach_left(s, &own, v);
+			else if (measure(s, &own, v, most_ms) == -ETIMEDOUT)
+				most_ms = MEASURE_AFTER_MS;
 		}
 		volume_unref(v);
 	}

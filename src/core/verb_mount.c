@@ -647,6 +647,9 @@ void local_unmounted(struct volume_local *l, void *arg)
 	l->mount_read_only = false;
 	l->usage_known = false;
 	l->went_read_only = false;
+	free(l->share_lost);
+	l->share_lost = NULL;
+	l->share_lost_at_s = 0;
 	local_drop_user(l, &all);
 }
 
@@ -741,7 +744,8 @@ static int unmount_last(struct job *j, const struct call *c, struct volume *v,
 	r = mount_place(j->svc, v, err);
 	if (r >= 0)
 		r = !detach ? keep_device(c, v, err)
-			    : force ? 0 : check_held(j, v, err);
+			    : how != UMOUNT_PLAIN ? 0
+						  : check_held(j, v, err);
 	if (r == 0)
 		r = unmount_both(j, c, v, how, err);
 	if (r < 0)
@@ -778,8 +782,9 @@ static int run_unmount(struct job *j, struct err *err)
 	if (!v)
 		return 0;
 	job_call(j, &c);
-	detach = v->local && v->local->attached_by_mount && !lazy &&
-		 !line_has(&j->line, "keep");
+	/* A device stays until the last namespace lets go of it. */
+	detach = v->local && v->local->attached_by_mount &&
+		 !(lazy && v->local->device) && !line_has(&j->line, "keep");
 	if (!volume_is_mounted(v)) {
 		/* A repeat after a crash between the unmount and the detach. */
 		r = j->resumed && detach ? detach_volume(j, &c, force, err) : 0;

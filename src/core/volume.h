@@ -167,6 +167,8 @@ struct volume_local {
 	uint64_t total_inodes, used_inodes;
 	int64_t usage_at_s;
 	bool went_read_only;         /* the kernel gave up on it */
+	char *share_lost;            /* its server hangs: the sentence */
+	int64_t share_lost_at_s;     /* since then; 0 = it does not */
 
 	bool failed;                 /* its creation failed: state error */
 	bool unresolved;             /* and nobody knows whether it made

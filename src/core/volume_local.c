@@ -71,6 +71,8 @@ static const struct field fields[] = {
 	FIELD(used_inodes, UINT64, 0),
 	FIELD(usage_at_s, INT64, 0),
 	FIELD(went_read_only, BOOL, 0),
+	FIELD(share_lost, STRING, 0),
+	FIELD(share_lost_at_s, INT64, 0),
 	FIELD(failed, BOOL, 0),
 	FIELD(unresolved, BOOL, 0),
 	FIELD(gone, BOOL, 0),
