@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conformance [--import=ID] [--only=TEXT] PROVIDER [KEY=VALUE...]
+ * conformance [--import=ID] [--only=TEXT] [--skip=TEXT]... PROVIDER
+ *	[KEY=VALUE...]
  *
  * Runs the suite over one provider and prints TAP. Session directories are
  * made in a private directory and removed. Exit status: 0, 1 (a check failed),
@@ -624,15 +625,29 @@ static int give(struct suite *t, const char *word)
 	return 0;
 }
 
+/* --only and --skip: texts in the names of checks. */
+static const char *only, *skips[8];
+static size_t n_skips;
+
+static bool is_chosen(const char *name)
+{
+	if (only && !strstr(name, only))
+		return false;
+	for (size_t i = 0; i < n_skips; i++)
+		if (strstr(name, skips[i]))
+			return false;
+	return true;
+}
+
 static bool run_list(struct suite *t, const struct check *list,
-		     const char *only, unsigned *number)
+		     unsigned *number)
 {
 	bool all = true;
 
 	for (; list->name; list++) {
 		bool ok;
 
-		if (only && !strstr(list->name, only))
+		if (!is_chosen(list->name))
 			continue;
 		t->skip = NULL;
 		ok = list->run(t);
@@ -651,7 +666,7 @@ static bool run_list(struct suite *t, const struct check *list,
 	return all;
 }
 
-static bool run(struct suite *t, const char *only)
+static bool run(struct suite *t)
 {
 	unsigned number = 0;
 	bool ok = session_open(t);
@@ -660,9 +675,9 @@ static bool run(struct suite *t, const char *only)
 		printf("Bail out! the session does not open\n");
 		return false;
 	}
-	ok = run_list(t, checks_volumes, only, &number);
-	ok = t->s && run_list(t, checks_snapshots, only, &number) && ok;
-	ok = t->s && run_list(t, checks_failures, only, &number) && ok;
+	ok = run_list(t, checks_volumes, &number);
+	ok = t->s && run_list(t, checks_snapshots, &number) && ok;
+	ok = t->s && run_list(t, checks_failures, &number) && ok;
 	printf("1..%u\n", number);
 	session_close(t);
 	return ok && number > 0;
@@ -689,7 +704,6 @@ static int prepare(struct suite *t)
 int main(int argc, char **argv)
 {
 	struct suite t = { 0 };
-	const char *only = NULL;
 	bool ok = false;
 	int i = 1;
 
@@ -700,19 +714,22 @@ int main(int argc, char **argv)
 			t.import_id = argv[i] + 9;
 		else if (!strncmp(argv[i], "--only=", 7))
 			only = argv[i] + 7;
+		else if (!strncmp(argv[i], "--skip=", 7) &&
+			 n_skips < ARRAY_SIZE(skips))
+			skips[n_skips++] = argv[i] + 7;
 		else
 			break;
 	}
 	t.p = i < argc ? provider_find(argv[i]) : NULL;
 	if (!t.p) {
-		fprintf(stderr, "usage: conformance [--import=ID] [--only=TEXT] PROVIDER [KEY=VALUE...]\n");
+		fprintf(stderr, "usage: conformance [--import=ID] [--only=TEXT] [--skip=TEXT]... PROVIDER [KEY=VALUE...]\n");
 		return 2;
 	}
 	while (++i < argc)
 		if (give(&t, argv[i]) < 0)
 			return 2;
 	if (prepare(&t) == 0)
-		ok = run(&t, only);
+		ok = run(&t);
 	volume_node_unref(some_node);
 	opt_values_done(&t.given);
 	nftw(t.dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

@@ -29,7 +29,10 @@
 
 /* The sheet's: an own mount that gives up in time, and dies alone. */
 #define MANAGE_OPTIONS "soft,timeo=50,retrans=2,nosharecache"
-#define USER_OPTIONS "hard"
+/* Volumes of one export would share a superblock: unmount force of one would
+ * give errors to the users of all, and their options would have to be the
+ * same. */
+#define USER_OPTIONS "hard,nosharecache"
 /* Looking answers within that, or the server counts as away. */
 #define LOOK_MS 60000
 #define WORK_MS (24 * 3600 * 1000LL)

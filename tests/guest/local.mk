@@ -8,13 +8,17 @@ tests_guest_xstate_so_LDFLAGS = -shared
 # The longest first: two run at once.
 GUEST_TESTS = \
 	tests/guest/disks-nvme.sh \
+	tests/guest/nfs-conformance.sh \
+	tests/guest/nfs-hang.sh \
+	tests/guest/nfs-life.sh \
 	tests/guest/disks-scsi.sh \
 	tests/guest/disks-identity.sh \
 	tests/guest/harness.sh \
 	tests/guest/qemu-monitor.sh \
 	tests/guest/grow-ext4.sh
 EXTRA_DIST += $(GUEST_TESTS) tests/guest/README tests/guest/kernel \
-	tests/guest/lib.sh tests/guest/qmp.py tests/guest/run \
+	tests/guest/lib.sh tests/guest/nfs-server.sh tests/guest/qmp.py \
+	tests/guest/run \
 	tests/guest/boot/inside.sh tests/guest/boot/places.sh \
 	tests/guest/boot/qemu.sh tests/guest/boot/uml.sh \
 	tests/guest/disks/found.py tests/guest/disks/life.sh \

@@ -105,6 +105,16 @@ tests_unit_http_SOURCES = tests/unit/http.c
 tests_unit_http_CFLAGS = $(UNIT_CFLAGS) $(MICROHTTPD_CFLAGS)
 tests_unit_http_LDADD = $(VOLFS_CORE_LIBS) $(MICROHTTPD_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/nfs_parse
+tests_unit_nfs_parse_SOURCES = tests/unit/nfs_parse.c
+tests_unit_nfs_parse_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_nfs_parse_LDADD = $(VOLFS_CORE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/nfs
+tests_unit_nfs_SOURCES = tests/unit/nfs.c
+tests_unit_nfs_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_nfs_LDADD = $(VOLFS_CORE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/sim_parse
 tests_unit_sim_parse_SOURCES = tests/unit/sim_parse.c
 tests_unit_sim_parse_CFLAGS = $(UNIT_CFLAGS)
