@@ -38,6 +38,11 @@ tests_fuzz_sim_SOURCES = tests/fuzz/sim.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_sim_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_sim_LDADD = $(VOLFS_CORE_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/nfs
+tests_fuzz_nfs_SOURCES = tests/fuzz/nfs.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_nfs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_nfs_LDADD = $(VOLFS_CORE_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/line
 tests_fuzz_line_SOURCES = tests/fuzz/line.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_line_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
