@@ -52,7 +52,10 @@ static void show_id(const struct object *o, struct buf *out)
 
 static void show_size(const struct object *o, struct buf *out)
 {
-	buf_printf(out, "%llu\n", (unsigned long long)o->snap->f.size_bytes);
+	if (o->snap->f.size_bytes)
+		buf_printf(out, "%llu",
+			   (unsigned long long)o->snap->f.size_bytes);
+	buf_putc(out, '\n');
 }
 
 static void show_state(const struct object *o, struct buf *out)

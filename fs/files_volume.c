@@ -34,7 +34,9 @@ SHOW_TEXT(show_type, o->vol->f.type)
 SHOW_TEXT(show_zone, o->vol->f.zone)
 SHOW_TEXT(show_fstype, volume_fstype(o))
 SHOW_TEXT(show_subpath, volume_subpath(o))
-SHOW_NUMBER(show_size, o->vol->f.size_bytes)
+/* One without a limit, which could have one. */
+SHOW_NUMBER(show_size, o->vol->f.size_bytes ? (int64_t)o->vol->f.size_bytes
+					    : -1)
 SHOW_NUMBER(show_iops, o->vol->f.iops)
 SHOW_NUMBER(show_throughput, o->vol->f.throughput_bytes_per_s)
 SHOW_NUMBER(show_encrypted, o->vol->f.encrypted)

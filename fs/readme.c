@@ -230,7 +230,7 @@ static void readme_settings(const struct object *o, const char *top,
 		return;
 	}
 	buf_puts(out, "Settings (these lines write what is already so):\n\n");
-	if (row_is_writable(o, VOLUME_SIZE))
+	if (row_is_writable(o, VOLUME_SIZE) && f->size_bytes)
 		buf_printf(out, "    echo %llu > %s/size\n",
 			   (unsigned long long)f->size_bytes, top);
 	if (row_is_writable(o, VOLUME_TYPE) && f->type)

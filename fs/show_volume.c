@@ -24,9 +24,7 @@ static const struct volume_local *local_of(const struct object *o)
 
 bool driver_notes(const struct object *o, unsigned notion)
 {
-	const struct provider *p = service_provider(o->svc);
-
-	return p && provider_notes(p, notion);
+	return service_notes(o->svc, notion);
 }
 
 enum volume_kind object_volume_kind(const struct object *o)
@@ -142,7 +140,9 @@ static void status_settings(const struct object *o, struct buf *b)
 	const struct volume_facts *f = &o->vol->f;
 
 	if (driver_notes(o, NOTION_SIZE))
-		js_number(b, "size_bytes", (int64_t)f->size_bytes);
+		js_known(b, "size_bytes", f->size_bytes
+						  ? (int64_t)f->size_bytes
+						  : -1);
 	if (driver_notes(o, NOTION_TYPE))
 		js_text(b, "type", f->type);
 	if (driver_notes(o, NOTION_IOPS))
@@ -483,7 +483,9 @@ void show_snapshot_status(const struct object *o, struct buf *out)
 	js_text(out, "state", snapshot_state_name(f->state));
 	js_known(out, "progress_percent", f->progress_percent);
 	if (driver_notes(o, NOTION_SIZE))
-		js_number(out, "size_bytes", (int64_t)f->size_bytes);
+		js_known(out, "size_bytes", f->size_bytes
+						    ? (int64_t)f->size_bytes
+						    : -1);
 	js_time(out, "created_at", f->created_at_s);
 	js_bool(out, "scheduled", f->scheduled);
 	js_bool(out, "protect", o->snap->protect);

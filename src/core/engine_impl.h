@@ -93,6 +93,7 @@ struct service {
 	/* A reload made it misconfigured: what runs goes on in the session of
 	 * before, what is mounted can be unmounted, nothing else begins. */
 	atomic_bool refuses;
+	atomic_bool no_size;             /* the session's bounds say so */
 	pthread_mutex_t serial_lock;     /* one call at a time, if !parallel */
 	pthread_mutex_t write[WRITE_STRIPES];
 

@@ -297,13 +297,17 @@ static void usage_word(const struct verb *v, const struct word_spec *w,
 }
 
 /* The verb's example, where the driver has what it speaks of. */
-static const char *example_of(const struct verb *v, const struct provider *p)
+static const char *example_of(const struct verb *v, const struct provider *p,
+			      struct service *svc)
 {
 	struct err ignored = ERR_INIT;
 	struct line l = { .n = 0 };
 
-	if (!v->example || line_parse(v->example, strlen(v->example), v, p, &l,
-				      &ignored) < 0)
+	if (!v->example ||
+	    (svc && !service_notes(svc, NOTION_SIZE) &&
+	     strncmp(v->example, "size=", 5) == 0) ||
+	    line_parse(v->example, strlen(v->example), v, p, &l,
+		       &ignored) < 0)
 		return "1";
 	line_done(&l);
 	return v->example;
@@ -320,7 +324,8 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 	buf_printf(out, "Write one line:  [async] [dry-run] [timeout=DURATION] "
 		   "[1]%s\n\n", words_of(v)->key ? " WORD ..." : "");
 	for (const struct word_spec *w = words_of(v); w->key; w++)
-		if (word_is_served(w, p))
+		if (word_is_served(w, p) &&
+		    (!w->notion || !p || service_notes(svc, w->notion)))
 			usage_word(v, w, svc, out);
 	if (svc)
 		format_duration_ms(wait,
@@ -331,7 +336,7 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 		   "  timeout=DURATION     Wait so long for the result; the job "
 		   "goes on. Default: %s.\n", wait);
 	buf_printf(out, "\nExample:\n    echo '%s' > %s\n",
-		   example_of(v, p), path ? path : v->name);
+		   example_of(v, p, svc), path ? path : v->name);
 	buf_printf(out, "The write's errno is the result; its sentence is in "
 		   "%s.\n",
 		   v->target == TARGET_DAEMON ? "the log and in .volfs/events"

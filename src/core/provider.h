@@ -109,6 +109,8 @@ struct bounds {
 	uint64_t total_bytes, available_bytes;    /* capacity; 0, 0 = unknown */
 	uint64_t committed_bytes;
 	int64_t quota_volumes, quota_bytes;       /* -1 = unknown */
+	bool no_size;            /* as provider.unsized, by the options; the same
+				  * from open() to close() */
 };
 
 /* Notions a service has beyond id, name, size and state; the value files and

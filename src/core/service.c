@@ -121,6 +121,17 @@ static void session_free(const struct provider *p, struct session *ss)
 	free(ss);
 }
 
+/* What of the bounds does not change while the session is open. */
+static void note_bounds(struct service *s, const struct provider *p,
+			struct session *ss)
+{
+	struct bounds b = { 0 };
+
+	if (p->bounds)
+		p->bounds(ss, &b);
+	s->no_size = b.no_size;
+}
+
 static int misconfigured(struct service *s, const struct err *err)
 {
 	pthread_mutex_lock(&s->lock);
@@ -202,6 +213,7 @@ int service_open(struct service *s, struct err *err)
 		session_free(p, ss);
 		return misconfigured(s, err);
 	}
+	note_bounds(s, p, ss);
 	retire_session(s, atomic_exchange(&s->session, ss));
 	s->refuses = false;
 	return 0;
@@ -432,6 +444,14 @@ const char *service_name(const struct service *s)
 const struct provider *service_provider(const struct service *s)
 {
 	return s->session ? s->provider : NULL;
+}
+
+bool service_notes(const struct service *s, unsigned notion)
+{
+	const struct provider *p = service_provider(s);
+
+	return p && provider_notes(p, notion) &&
+	       !(notion == NOTION_SIZE && s->no_size);
 }
 
 const struct service_options *service_options(const struct service *s)

@@ -51,6 +51,8 @@ unsigned service_number(const struct service *s);  /* 1.., for node ids */
 const char *service_name(const struct service *s);
 const struct provider *service_provider(const struct service *s);
 				/* NULL: misconfigured, unknown driver */
+/* Whether what it has has that notion (enum notion, one of them). */
+bool service_notes(const struct service *s, unsigned notion);
 /* The options in force; valid while @s is held and no reload happens: copy
  * what is kept. Owner, group and modes are resolved to numbers there. */
 const struct service_options *service_options(const struct service *s);

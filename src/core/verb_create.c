@@ -257,7 +257,11 @@ static int want_numbers(const struct job *j, struct wanted *w, struct err *err)
 		else
 			s->encrypted = on;
 	}
-	if (!provider_notes(j->svc->provider, NOTION_SIZE))
+	if (!service_notes(j->svc, NOTION_SIZE) && job_word(j, "size"))
+		return err_set(err, EINVAL, "create '%s': volumes of '%s' have "
+			       "no size of their own: leave size out", j->name,
+			       j->svc->name);
+	if (!service_notes(j->svc, NOTION_SIZE))
 		s->size_bytes = 0;
 	else if (check_size(j, &s->size_bytes, err) < 0)
 		return err_wrap(err, "create '%s'", j->name);

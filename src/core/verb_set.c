@@ -240,6 +240,9 @@ static int want_size(const struct job *j, const struct volume *v,
 
 	if (!job_word(j, "size"))
 		return 0;
+	if (!service_notes(j->svc, NOTION_SIZE))
+		return err_set(err, EPERM, "volumes of '%s' have no size of "
+			       "their own", j->svc->name);
 	w->size_bytes = word_number(j, "size", true);
 	if (w->size_bytes == v->f.size_bytes)
 		return 0;

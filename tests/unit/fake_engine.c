@@ -209,6 +209,11 @@ const struct service_options *service_options(const struct service *s)
 	return &fake_options;
 }
 
+bool service_notes(const struct service *s, unsigned notion)
+{
+	return s->provider && provider_notes(s->provider, notion);
+}
+
 const char *service_state_name(enum service_state s)
 {
 	return s == SERVICE_OK ? "ok" : "unreachable";
