@@ -159,8 +159,8 @@ void mount_recover(struct service *s)
 /* ---- usage ---- */
 
 struct measured {
-	struct fs_usage u;
-	const char *scope;
+	struct volume_usage u;
+	bool read_only;
 };
 
 static void local_usage(struct volume_local *l, void *arg)
@@ -168,14 +168,46 @@ static void local_usage(struct volume_local *l, void *arg)
 	struct measured *m = arg;
 
 	l->usage_known = true;
-	snprintf(l->usage_scope, sizeof(l->usage_scope), "%s", m->scope);
+	snprintf(l->usage_scope, sizeof(l->usage_scope), "%s", m->u.scope);
 	l->total_bytes = m->u.total_bytes;
 	l->used_bytes = m->u.used_bytes;
 	l->available_bytes = m->u.available_bytes;
 	l->total_inodes = m->u.total_inodes;
 	l->used_inodes = m->u.used_inodes;
 	l->usage_at_s = clock_unix_s();
-	l->went_read_only = m->u.read_only && !l->mount_read_only;
+	l->went_read_only = m->read_only && !l->mount_read_only;
+}
+
+/* What statfs() says of the mount, and what the driver knows better. */
+static int usage_ask(struct service *s, const struct call *c,
+		     const struct volume *v, int64_t most_ms,
+		     struct measured *m, struct err *err)
+{
+	const struct provider *p = s->provider;
+	struct fs_usage u;
+	char dir[512];
+	int r;
+
+	private_dir(s, v->node->serial, dir, sizeof(dir));
+	r = fs_usage(c, dir, most_ms, &u, err);
+	share_care_note(s, v, r);
+	if (r < 0)
+		return r;
+	*m = (struct measured){
+		.u = { .scope = v->local->device ? "volume" : "share",
+		       .total_bytes = u.total_bytes,
+		       .used_bytes = u.used_bytes,
+		       .available_bytes = u.available_bytes,
+		       .total_inodes = u.total_inodes,
+		       .used_inodes = u.used_inodes },
+		.read_only = u.read_only,
+	};
+	if (!s->session || !p->usage)
+		return 0;
+	service_enter(s);
+	r = p->usage(s->session, c, &v->f, &m->u, err);
+	service_leave(s);
+	return r;
 }
 
 /* At most @most_ms: a server that hangs answers nothing. -ETIMEDOUT then. */
@@ -183,20 +215,17 @@ static int measure(struct service *s, const struct call *c, struct volume *v,
 		   int64_t most_ms)
 {
 	const struct volume_local *l = v->local;
-	struct measured m = { .scope = l->device ? "volume" : "share" };
 	struct err err = ERR_INIT;
-	char dir[512];
-	int r;
+	struct measured m;
+	int r = usage_ask(s, c, v, most_ms, &m, &err);
 
-	private_dir(s, v->node->serial, dir, sizeof(dir));
-	r = fs_usage(c, dir, most_ms, &m.u, &err);
-	share_care_note(s, v, r);
 	if (r < 0)
 		return r;
 	if (l->usage_known && l->used_bytes == m.u.used_bytes &&
 	    l->total_bytes == m.u.total_bytes &&
 	    l->used_inodes == m.u.used_inodes &&
-	    l->went_read_only == (m.u.read_only && !l->mount_read_only))
+	    strcmp(l->usage_scope, m.u.scope) == 0 &&
+	    l->went_read_only == (m.read_only && !l->mount_read_only))
 		return 0;
 	volume_update(s, v->node->serial,
 		      &(struct volume_update){ .local = local_usage,
@@ -234,6 +263,8 @@ static void detach_left(struct service *s, const struct call *c,
 		r = device_find_known(c, &a.device, &known, &dev, &err);
 		if (r == 0)
 			r = device_check_free(c, &dev, &err);
+	} else if (r == 0 && a.kind == KIND_DIRECTORY) {
+		r = mount_directory_free(c, a.directory, &err);
 	}
 	attach_done(&a);
 	if (r == 0 || r == -ENODEV)

@@ -113,6 +113,14 @@ struct bounds {
 				  * from open() to close() */
 };
 
+/* How full a mounted volume is. */
+struct volume_usage {
+	const char *scope;       /* "volume" "share" "pool", static: what the
+				  * numbers are of */
+	uint64_t total_bytes, used_bytes, available_bytes;
+	uint64_t total_inodes, used_inodes;
+};
+
 /* Notions a service has beyond id, name, size and state; the value files and
  * status keys of the others are absent. */
 enum notion {
@@ -217,6 +225,12 @@ struct provider {
 	int  (*import)(struct session *s, const struct call *c, const char *id,
 		       const char *name, const struct volume_sink *out,
 		       struct err *err);
+	/* Where statfs() of the mount shows more than the volume: @u has what
+	 * that says; what is known better replaces it. Called for a mounted
+	 * volume after each listing. */
+	int  (*usage)(struct session *s, const struct call *c,
+		      const struct volume_facts *v, struct volume_usage *u,
+		      struct err *err);
 	/* Where the kind differs by volume (sim). */
 	enum volume_kind (*kind_of)(const struct volume_facts *v);
 	/* What may sleep uninterruptibly (a path on a server that can hang):

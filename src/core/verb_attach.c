@@ -116,6 +116,11 @@ static int check_state(const struct job *j, const struct volume *v,
 	return check_elsewhere(j, v, err);
 }
 
+static void local_owner_pending(struct volume_local *l, void *arg)
+{
+	l->owner_pending = true;
+}
+
 /* Before the first attach the mark "blank" goes, on whatever host: from then
  * on the volume may hold data. */
 static int take_off_blank(struct job *j, const struct call *c,
@@ -134,8 +139,9 @@ static int take_off_blank(struct job *j, const struct call *c,
 		return r;
 	f.blank = false;
 	return volume_update(j->svc, j->serial,
-			     &(struct volume_update){ .facts = &f,
-						      .store = true }, err);
+			     &(struct volume_update){
+				     .facts = &f, .local = local_owner_pending,
+				     .store = true }, err);
 }
 
 /* Smaller than the service says: grown elsewhere, then the kernel is asked to
@@ -466,6 +472,8 @@ static int release_device(struct job *j, const struct call *c,
 		if (r == -ENODEV || (r == -ENOENT && v->local->gone))
 			r = 0;
 	}
+	if (r == 0 && a.kind == KIND_DIRECTORY)
+		r = mount_directory_free(c, a.directory, err);
 	attach_done(&a);
 	return r;
 }

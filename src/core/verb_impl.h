@@ -84,6 +84,10 @@ bool options_have(const char *options, const char *word, size_t len);
 
 /* Forgets the mount and its users; for volume_update(), @arg unused. */
 void local_unmounted(struct volume_local *l, void *arg);
+/* Whose list of mount options holds for @v: a file system's ("bind" where a
+ * directory is bound); @fstype: what a line names, or NULL. */
+const char *options_fstype(const struct job *j, const struct volume *v,
+			   const char *fstype);
 /* Measures one mounted volume. */
 void usage_of(struct service *s, uint64_t serial, const struct call *c);
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,6 +328,20 @@ static void grow_before(struct mounting *m, const struct call *c)
 			 err.text);
 }
 
+/* The root of what is mounted belongs to whom the volume's settings, else the
+ * configuration's, name: once, before anybody has had it. */
+static int own_root(struct mounting *m, const struct call *c, struct err *err)
+{
+	struct data_owner own = data_owner_of(m->j->svc, m->v);
+
+	if (strcmp(m->subpath, "/") != 0 || m->read_only ||
+	    !(m->fresh || (m->how.kind == KIND_DIRECTORY &&
+			   m->v->local->owner_pending)))
+		return 0;
+	return mount_set_root_owner(c, m->dir, own.uid, own.gid, own.mode,
+				    err);
+}
+
 static int mount_it(struct mounting *m, const struct call *c, struct err *err)
 {
 	struct mount_spec spec = { .target = m->dir,
@@ -365,12 +380,8 @@ static int mount_it(struct mounting *m, const struct call *c, struct err *err)
 	FAULT_POINT("job.mount.before-mount");
 	r = mount_private(c, &spec, err);
 	FAULT_POINT("job.mount.mounted");
-	if (r == 0 && m->fresh && strcmp(m->subpath, "/") == 0) {
-		struct data_owner own = data_owner_of(m->j->svc, m->v);
-
-		r = mount_set_root_owner(c, m->dir, own.uid, own.gid, own.mode,
-					 err);
-	}
+	if (r == 0)
+		r = own_root(m, c, err);
 	/* What was attached before stays so after the unmount. */
 	if (r == 0 && m->how.kind == KIND_BLOCK &&
 	    m->v->local->attached_by_mount)
@@ -435,6 +446,8 @@ static void local_mounted(struct volume_local *l, void *arg)
 	free(l->subpath);
 	l->subpath = strdup(m->subpath);
 	l->went_read_only = false;
+	if (!m->read_only)
+		l->owner_pending = false;
 	local_add_user(l, &u);
 }
 
@@ -582,6 +595,30 @@ static int check_user_name(const char *name, struct err *err)
 	return 0;
 }
 
+static bool is_directory(const struct job *j, const struct volume *v)
+{
+	const struct provider *p = j->svc->provider;
+
+	return (p->kind_of ? p->kind_of(&v->f) : p->kind) == KIND_DIRECTORY;
+}
+
+const char *options_fstype(const struct job *j, const struct volume *v,
+			   const char *fstype)
+{
+	const struct provider *p = j->svc->provider;
+
+	if (is_directory(j, v))
+		return "bind";
+	if (fstype)
+		return fstype;
+	if (v->local && v->local->fstype)
+		return v->local->fstype;
+	if (p->share_type)
+		return p->share_type;
+	return j->svc->config->core.fstype ? j->svc->config->core.fstype
+					   : "ext4";
+}
+
 static int check_mount(struct job *j, struct err *err)
 {
 	const char *overwrite = job_word(j, "overwrite");
@@ -602,14 +639,8 @@ static int check_mount(struct job *j, struct err *err)
 	if (r == 0 && fstype)
 		r = fs_type_check(fstype, err);
 	if (r == 0 && options)
-		r = fs_options_check(fstype ? fstype
-				     : v->local && v->local->fstype
-					     ? v->local->fstype
-				     : j->svc->provider->share_type
-					     ? j->svc->provider->share_type
-				     : j->svc->config->core.fstype
-					     ? j->svc->config->core.fstype
-					     : "ext4", options, err);
+		r = fs_options_check(options_fstype(j, v, fstype), options,
+				     err);
 	if (r == 0 && volume_is_mounted(v) && overwrite)
 		r = err_set(err, EBUSY, "mount '%s': it is mounted, so "
 			    "nothing is overwritten", v->name);
@@ -705,6 +736,27 @@ static int keep_device(const struct call *c, const struct volume *v,
 	return r;
 }
 
+/* What is mounted of @v, for who asks the kernel who has it: the file system's
+ * number, and where in that it begins ("": all of it). */
+static dev_t mounted_part(const struct job *j, const struct volume *v,
+			  char *root, size_t room)
+{
+	struct mount_table t = { 0 };
+	const struct mount_entry *e;
+	dev_t devno = v->local->device_devno;
+	char dir[512];
+
+	*root = '\0';
+	if (devno || !is_directory(j, v) || mount_table_read(&t, NULL) < 0)
+		return devno;
+	private_dir(j->svc, j->serial, dir, sizeof(dir));
+	e = mount_table_find(&t, dir);
+	if (e && snprintf(root, room, "%s", e->root) < (int)room)
+		devno = e->devno;
+	mount_table_done(&t);
+	return devno;
+}
+
 /* Before an unmount that detaches: whoever else has it mounted would keep the
  * device, and only half of this would be done. What begins after this look is
  * found by the detach. */
@@ -714,16 +766,16 @@ static int check_held(const struct job *j, const struct volume *v,
 	struct engine *e = j->engine;
 	AUTO(auto_buf) struct buf who = BUF_INIT(300);
 	AUTO(auto_free) char *data = NULL;
-	char below[512];
+	char below[512], root[PATH_MAX];
+	dev_t devno = mounted_part(j, v, root, sizeof(root));
 
-	if (!v->local->device_devno)
+	if (!devno)
 		return 0;
 	data = e->o.host.data_path(e->o.host.arg, j->svc->name, v->name);
 	if (!data)
 		return err_oom(err);
 	snprintf(below, sizeof(below), "%s/mnt", e->o.run_dir);
-	if (mount_holders_beyond(v->local->device_devno, below, data, 4,
-				 &who) <= 0)
+	if (mount_holders_beyond(devno, root, below, data, 4, &who) <= 0)
 		return 0;
 	return err_set(err, EBUSY, "it is in use: %s: end that first, or let "
 		       "the path go now and the device when that ends: echo "

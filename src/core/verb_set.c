@@ -350,8 +350,7 @@ static int check_local(const struct job *j, const struct volume *v,
 			return -err->num;
 	}
 	if (options && *options &&
-	    fs_options_check(fstype ? fstype : now ? now : "ext4", options,
-			     err) < 0)
+	    fs_options_check(options_fstype(j, v, fstype), options, err) < 0)
 		return -err->num;
 	return check_subpath(subpath, err);
 }

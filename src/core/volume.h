@@ -131,6 +131,9 @@ struct volume_local {
 				      * is there now can only be its remains */
 	bool imported;               /* taken over: never mkfs */
 	bool ever_attached;          /* from here */
+	bool owner_pending;          /* it was blank when it was first attached: its
+				      * directory gets owner and mode at the first
+				      * mount (KIND_DIRECTORY) */
 	bool auto_mount;             /* mounted again after a reboot */
 
 	/* Attachment to this host. */

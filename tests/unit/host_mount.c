@@ -277,8 +277,8 @@ static void binds_propagate(void **state)
 	/* Ours at data, and the other namespace's. */
 	assert_int_equal(mount_holders(v->dev.devno, v->root, 4, &who), 2);
 	assert_non_null(strstr(buf_str(&who), "(holder), mounted at"));
-	assert_int_equal(mount_holders_beyond(v->dev.devno, v->root, data, 4,
-					      &who), 0);
+	assert_int_equal(mount_holders_beyond(v->dev.devno, "", v->root, data,
+					      4, &who), 0);
 	assert_ok(mount_umount(&c, data, UMOUNT_PLAIN, &err), &err);
 	assert_ok(mount_umount(&c, v->at, UMOUNT_PLAIN, &err), &err);
 	assert_int_equal(mount_holders(v->dev.devno, v->root, 4, &who), 0);

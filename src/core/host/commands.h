@@ -37,11 +37,14 @@ HELPER_COMMAND(command_mount);           /* source target type options ro */
 HELPER_COMMAND(command_bind);            /* private subpath data ... */
 HELPER_COMMAND(command_umount);          /* path how */
 HELPER_COMMAND(command_chown_root);      /* path uid gid mode */
-HELPER_COMMAND(command_holders);         /* devno except_below most processes */
+HELPER_COMMAND(command_holders);         /* devno except_below most ... */
+HELPER_COMMAND(command_directory_free);  /* path */
 HELPER_COMMAND(command_freeze_guard);    /* path most_ms */
 HELPER_COMMAND(command_thaw);            /* path | "" device type devno */
 
 /* --- starting a helper (helper.c) --- */
+
+#define HELPER_NAME "volfs-helper"
 
 struct helper_spawn {
 	const char *const *argv;   /* a command's words, NULL-terminated */

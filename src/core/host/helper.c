@@ -82,12 +82,13 @@ static const struct helper_command commands[] = {
 #ifdef VOLFS_FAULT_POINTS
 	{ "count", command_count, 0, 0 },
 #endif
+	{ "directory-free", command_directory_free, 1, 1 },
 	{ "driver", command_driver, 2, HELPER_WORDS_MAX },
 	{ "exclusive-open", command_exclusive_open, 3, 3 },
 	{ "freeze-guard", command_freeze_guard, 2, 2, .raw = true },
 	{ "fsck", command_fsck, 3, 3 },
 	{ "grow", command_grow, 4, 4 },
-	{ "holders", command_holders, 5, 5 },
+	{ "holders", command_holders, 6, 6 },
 	{ "loop-attach", command_loop_attach, 1, 1 },
 	{ "loop-autoclear", command_loop_autoclear, 2, 2 },
 	{ "loop-detach", command_loop_detach, 2, 2 },
@@ -270,7 +271,7 @@ static int spawn_prepare(const struct helper_spawn *h,
 
 pid_t helper_spawn(const struct helper_spawn *h, struct err *err)
 {
-	static char name[] = "volfs-helper", mark[] = "--host-helper";
+	static char name[] = HELPER_NAME, mark[] = "--host-helper";
 	char *argv[HELPER_WORDS_MAX + 3] = { name, mark };
 	AUTO(auto_fd) int exe = -1;
 	char *env[16], path[64];
@@ -567,7 +568,7 @@ int helper_main(int argc, char **argv)
 		fprintf(stderr, "--host-helper is for volfsd itself\n");
 		return 2;
 	}
-	prctl(PR_SET_NAME, "volfs-helper");
+	prctl(PR_SET_NAME, HELPER_NAME);
 	signal(SIGPIPE, SIG_IGN);
 	if (strcmp(argv[2], "hold") == 0 && words >= HOLD_WORDS) {
 		held = hold(argv + 2, &err);

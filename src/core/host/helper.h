@@ -33,6 +33,10 @@ int helper_main(int argc, char **argv);
  * some ten a second are enough. */
 void helper_progress(int percent);
 
+/* Within a helper: as mount_directory_free() of what @fd is open on, which may
+ * be open in volfsd's helpers. */
+int helper_directory_free(int fd, struct err *err);
+
 /* Runs another program by argv from within a helper: standard input empty,
  * output and errors captured (the last 2 KiB go into @err on failure).
  * Return: its exit status, or a negative errno. */

@@ -39,7 +39,10 @@ struct space {
 };
 
 struct search {
-	dev_t devno;
+	dev_t devno;                /* of the file system */
+	const char *root;           /* only this directory of it; NULL: all */
+	dev_t own;                  /* the number that files in @root have, where
+				     * it is a subvolume; else 0 */
 	char node[280];             /* "/dev/loop3", "" if it is no disk */
 	const char *except_below;
 	enum { LOOK_ALL, LOOK_PROCESSES, LOOK_MOUNTS } look;
@@ -87,6 +90,8 @@ static void node_of_device(dev_t devno, char *out, size_t room)
 static bool entry_is_on_device(const struct search *s,
 			       const struct mount_entry *e)
 {
+	if (s->root)
+		return e->devno == s->devno && path_is_below(e->root, s->root);
 	return e->devno == s->devno ||
 	       (major(e->devno) == 0 && *s->node &&
 		strcmp(e->source, s->node) == 0);
@@ -227,8 +232,8 @@ static struct space *space_of(struct search *s, const char *pid)
 	return space;
 }
 
-/* 1: that mount is on the device; 0: it is not; -1: no namespace has it. */
-static int mount_id_look(const struct search *s, int id)
+/* NULL: no namespace has it. */
+static const struct mount_entry *mount_of_id(const struct search *s, int id)
 {
 	size_t i, j;
 
@@ -237,9 +242,18 @@ static int mount_id_look(const struct search *s, int id)
 			const struct mount_entry *e = &s->spaces[i].table.e[j];
 
 			if (e->id == id)
-				return entry_is_on_device(s, e);
+				return e;
 		}
-	return -1;
+	return NULL;
+}
+
+/* Whether a file that was opened by the mount @e (NULL: one that is nowhere any
+ * more) has to be asked itself. */
+static bool must_ask(const struct search *s, const struct mount_entry *e)
+{
+	if (s->own)
+		return !e || e->devno == s->devno;
+	return !e && !s->root;
 }
 
 /* --- what a process has open --- */
@@ -251,7 +265,8 @@ static bool magic_link_is_on_device(const struct search *s, const char *path)
 
 	return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 		     STATX_TYPE, &x) == 0 &&
-	       makedev(x.stx_dev_major, x.stx_dev_minor) == s->devno;
+	       makedev(x.stx_dev_major, x.stx_dev_minor) ==
+		       (s->own ? s->own : s->devno);
 }
 
 static int fd_mount_id(const char *pid, const char *fd)
@@ -283,7 +298,7 @@ static bool process_has_fd(const struct search *s, const char *pid)
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
-		int known;
+		const struct mount_entry *e;
 
 		if (entry->d_name[0] == '.')
 			continue;
@@ -293,12 +308,12 @@ static bool process_has_fd(const struct search *s, const char *pid)
 			continue; /* a socket, a pipe */
 		if (*s->node && strcmp(target, s->node) == 0)
 			return true;
-		known = mount_id_look(s, fd_mount_id(pid, entry->d_name));
-		if (known == 1)
+		e = mount_of_id(s, fd_mount_id(pid, entry->d_name));
+		if (e && entry_is_on_device(s, e))
 			return true;
 		snprintf(path, sizeof(path), "/proc/%s/fd/%.20s", pid,
 			 entry->d_name);
-		if (known < 0 && magic_link_is_on_device(s, path))
+		if (must_ask(s, e) && magic_link_is_on_device(s, path))
 			return true;
 	}
 	return false;
@@ -327,7 +342,29 @@ static bool process_is_in(const struct search *s, const struct space *space,
 		    strcmp(e->fstype, "btrfs") != 0 &&
 		    strcmp(e->fstype, "overlay") != 0)
 			continue;
+		if (s->root && !s->own)
+			continue;
 		snprintf(path, sizeof(path), "/proc/%s/%s", pid, links[i]);
+		if (magic_link_is_on_device(s, path))
+			return true;
+	}
+	return false;
+}
+
+/* The kernel's links to what a process has mapped. */
+static bool process_map_files(const struct search *s, const char *pid)
+{
+	char path[64];
+	AUTO(auto_dir) DIR *dir = NULL;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "/proc/%s/map_files", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/map_files/%.34s", pid,
+			 entry->d_name);
 		if (magic_link_is_on_device(s, path))
 			return true;
 	}
@@ -340,6 +377,9 @@ static bool process_maps(const struct search *s, const char *pid)
 	char path[300], line[PATH_MAX + 128], want[32];
 	AUTO(auto_file) FILE *f = NULL;
 
+	/* The file system's number does not tell the parts apart. */
+	if (s->root && strcmp(s->root, "/") != 0 && !s->own)
+		return false;
 	snprintf(want, sizeof(want), " %02x:%02x ", major(s->devno),
 		 minor(s->devno));
 	snprintf(path, sizeof(path), "/proc/%s/maps", pid);
@@ -348,9 +388,26 @@ static bool process_maps(const struct search *s, const char *pid)
 		/* Cut before the path, which may hold anything. */
 		line[strcspn(line, "/[")] = 0;
 		if (strstr(line, want))
-			return true;
+			return !s->own || process_map_files(s, pid);
 	}
 	return false;
+}
+
+/* A helper of a volfsd looks at every subvolume, and has none. */
+static bool is_helper(const char *pid)
+{
+	char path[64], name[32] = "";
+	AUTO(auto_file) FILE *f = NULL;
+	struct stat ours, its;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(name, sizeof(name), f) ||
+	    strcmp(name, HELPER_NAME "\n") != 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%.20s/exe", pid);
+	return stat("/proc/self/exe", &ours) == 0 && stat(path, &its) == 0 &&
+	       ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
 }
 
 static void process_look(struct search *s, const struct space *space,
@@ -360,6 +417,8 @@ static void process_look(struct search *s, const struct space *space,
 
 	if (!process_has_fd(s, pid) && !process_is_in(s, space, pid) &&
 	    !process_maps(s, pid))
+		return;
+	if (s->own && is_helper(pid))
 		return;
 	process_describe(pid, process, sizeof(process));
 	found_add(s, process);
@@ -443,20 +502,103 @@ static int tree_look(struct search *s, const char *data, struct err *err)
 	return 0;
 }
 
-/* argv: devno except_below most look data */
+/* --- a directory --- */
+
+/* Where the directory of @fd is within its file system, and what the kernel
+ * calls that; the mount table of ours is @t's. */
+static int directory_place(int fd, struct mount_table *t, struct search *s,
+			   char *root, size_t room, struct err *err)
+{
+	char name[32], path[PATH_MAX];
+	const struct mount_entry *e = NULL;
+	struct stat st;
+	size_t i, skip;
+	int id;
+
+	snprintf(name, sizeof(name), "%d", fd);
+	id = fd_mount_id("self", name);
+	snprintf(name, sizeof(name), "fd/%d", fd);
+	if (link_read("self", name, path, sizeof(path)) <= 0 ||
+	    fstat(fd, &st) < 0)
+		return err_errno(err, errno, "look where a directory is");
+	if (mount_table_read(t, err) < 0)
+		return -err->num;
+	for (i = 0; i < t->n; i++)
+		if (t->e[i].id == id)
+			e = &t->e[i];
+	if (!e || !path_is_below(path, e->target))
+		return err_set(err, EIO, "'%.200s' is on no mount that is known here",
+			       path);
+	skip = strcmp(e->target, "/") == 0 ? 0 : strlen(e->target);
+	snprintf(root, room, "%s%s", strcmp(e->root, "/") == 0 ? "" : e->root,
+		 path + skip);
+	s->devno = e->devno;
+	s->root = *root ? root : "/";
+	/* Each subvolume of btrfs has a number of its own, and its root this
+	 * inode number (BTRFS_FIRST_FREE_OBJECTID). */
+	s->own = st.st_ino == 256 && st.st_dev != e->devno ? st.st_dev : 0;
+	return 0;
+}
+
+int helper_directory_free(int fd, struct err *err)
+{
+	AUTO_TABLE struct mount_table t = { .n = 0 };
+	AUTO(auto_buf) struct buf who = BUF_INIT(320);
+	struct search s = { .most = 3 };
+	char root[PATH_MAX];
+	size_t i;
+	int r = directory_place(fd, &t, &s, root, sizeof(root), err);
+
+	if (r < 0)
+		return r;
+	s.who = json_object_new_array();
+	if (!s.who)
+		return err_oom(err);
+	link_read("self", "ns/mnt", s.own_space, sizeof(s.own_space));
+	r = processes_look(&s, err);
+	for (i = 0; i < s.n_spaces; i++)
+		mount_table_done(&s.spaces[i].table);
+	free(s.spaces);
+	for (i = 0; i < json_object_array_length(s.who); i++)
+		buf_printf(&who, "%s%s", i ? "; " : "",
+			   json_object_get_string(
+				   json_object_array_get_idx(s.who, i)));
+	json_object_put(s.who);
+	if (r < 0 || !s.found)
+		return r;
+	return err_set(err, EBUSY, "it is in use: %s%s", buf_str(&who),
+		       s.found > s.most ? "; and more" : "");
+}
+
+/* argv: path */
+HELPER_COMMAND(command_directory_free)
+{
+	AUTO(auto_fd) int fd = open(argv[0], O_PATH | O_DIRECTORY | O_CLOEXEC |
+					     O_NOFOLLOW);
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0)
+		return err_errno(err, errno, "open the directory '%s'",
+				 argv[0]);
+	return helper_directory_free(fd, err);
+}
+
+/* argv: devno root except_below most look data */
 HELPER_COMMAND(command_holders)
 {
-	struct search s = { .except_below = *argv[1] ? argv[1] : NULL };
+	struct search s = { .root = *argv[1] ? argv[1] : NULL,
+			    .except_below = *argv[2] ? argv[2] : NULL };
 	uint64_t devno, most, look;
 	size_t i;
 	int r = word_u64(argv[0], &devno, err);
 
 	if (r == 0)
-		r = word_u64(argv[2], &most, err);
+		r = word_u64(argv[3], &most, err);
 	if (r == 0)
-		r = word_u64(argv[3], &look, err);
-	if (r == 0 && *argv[4])
-		r = tree_look(&s, argv[4], err);
+		r = word_u64(argv[4], &look, err);
+	if (r == 0 && *argv[5])
+		r = tree_look(&s, argv[5], err);
 	if (r < 0)
 		return r;
 	s.devno = devno;
@@ -480,14 +622,15 @@ HELPER_COMMAND(command_holders)
 
 /* --- the daemon's side --- */
 
-static int holders_ask(dev_t devno, const char *except_below, int look,
-		       const char *data, unsigned most, struct buf *who)
+static int holders_ask(dev_t devno, const char *root, const char *except_below,
+		       int look, const char *data, unsigned most,
+		       struct buf *who)
 {
 	const struct call c = { .deadline_ms = CALL_NO_DEADLINE,
 				.token = "", .job = "" };
 	AUTO(auto_json) struct json_object *reply = NULL;
 	char dev_word[WORD_MAX], most_word[WORD_MAX], look_word[WORD_MAX];
-	const char *argv[] = { "holders", word_of_u64(dev_word, devno),
+	const char *argv[] = { "holders", word_of_u64(dev_word, devno), root,
 			       except_below ? except_below : "",
 			       word_of_u64(most_word, most),
 			       word_of_u64(look_word, (uint64_t)look),
@@ -516,16 +659,17 @@ static int holders_ask(dev_t devno, const char *except_below, int look,
 int mount_holders(dev_t devno, const char *except_below, unsigned most,
 		  struct buf *who)
 {
-	return holders_ask(devno, except_below, LOOK_ALL, "", most, who);
+	return holders_ask(devno, "", except_below, LOOK_ALL, "", most, who);
 }
 
-int mount_holders_beyond(dev_t devno, const char *except_below,
-			 const char *data, unsigned most, struct buf *who)
+int mount_holders_beyond(dev_t devno, const char *root,
+			 const char *except_below, const char *data,
+			 unsigned most, struct buf *who)
 {
-	return holders_ask(devno, except_below, LOOK_MOUNTS, data, most, who);
+	return holders_ask(devno, root, except_below, LOOK_MOUNTS, data, most, who);
 }
 
-int mount_users(dev_t devno, unsigned most, struct buf *who)
+int mount_users(dev_t devno, const char *root, unsigned most, struct buf *who)
 {
-	return holders_ask(devno, NULL, LOOK_PROCESSES, "", most, who);
+	return holders_ask(devno, root, NULL, LOOK_PROCESSES, "", most, who);
 }

@@ -18,6 +18,7 @@
 /* Log replay of a big file system takes minutes; a dead server for ever. */
 #define MOUNT_MS (10 * 60 * 1000)
 #define BIND_MS 30000
+#define DIRECTORY_MS 30000
 #define UMOUNT_MS (5 * 60 * 1000)
 /* Who forces, or does not care, does not wait for a server either. */
 #define UMOUNT_FORCE_MS 15000
@@ -141,7 +142,7 @@ static int umount_busy(const char *path, struct err *err)
 			buf_printf(&who, "'%.200s' is mounted below it",
 				   t.e[i].target);
 	if (e && !who.len)
-		mount_users(e->devno, 4, &who);
+		mount_users(e->devno, e->root, 4, &who);
 	return err_set(err, EBUSY, "unmount '%s': it is in use%s%s", path,
 		       who.len ? ": " : " (by whom was not found: see lsof)",
 		       buf_str(&who));
@@ -154,6 +155,14 @@ static bool is_unmounted(const char *path)
 	AUTO_TABLE struct mount_table t = { .n = 0 };
 
 	return mount_table_read(&t, NULL) == 0 && !mount_table_find(&t, path);
+}
+
+int mount_directory_free(const struct call *c, const char *directory,
+			 struct err *err)
+{
+	const char *argv[] = { "directory-free", directory, NULL };
+
+	return helper_run(c, DIRECTORY_MS, argv, NULL, err);
 }
 
 int mount_umount(const struct call *c, const char *path, enum umount_how how,

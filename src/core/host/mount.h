@@ -91,11 +91,19 @@ const struct mount_entry *mount_table_find(const struct mount_table *t,
 int mount_holders(dev_t devno, const char *except_below, unsigned most,
 		  struct buf *who);
 
-/* Of these, the mounts that stay when @data is unmounted: neither it nor what
+/* Of these (but only of the directory @root of that file system; "": all), the
+ * mounts that stay when @data is unmounted: neither it nor what
  * propagation takes along with it, as in a container that has the tree by
  * rslave. Processes that merely use it are not looked for: they keep @data
  * itself busy. */
-int mount_holders_beyond(dev_t devno, const char *except_below,
-			 const char *data, unsigned most, struct buf *who);
+int mount_holders_beyond(dev_t devno, const char *root,
+			 const char *except_below, const char *data,
+			 unsigned most, struct buf *who);
+
+/* 0 if nobody has @directory or a part of it: -EBUSY naming a mount of it in
+ * any namespace, and where it is a subvolume of btrfs, a process that has
+ * something in it open. 0 also where it is gone. */
+int mount_directory_free(const struct call *c, const char *directory,
+			 struct err *err);
 
 #endif

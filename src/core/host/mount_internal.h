@@ -15,8 +15,10 @@ const struct mount_entry *mount_table_of_path(const struct mount_table *t,
 /* True for @dir itself and all below it, as text. */
 bool path_is_below(const char *path, const char *dir);
 
-/* Processes only: who keeps a mount from being unmounted. */
-int mount_users(dev_t devno, unsigned most, struct buf *who);
+/* Processes only: who keeps a mount of @root ("/": all) of the file system
+ * from being unmounted. */
+int mount_users(dev_t devno, const char *root, unsigned most,
+		struct buf *who);
 
 /* In a helper: mounts by the kernel's own means. @m: source, target, type,
  * options. The negative errno is the kernel's. */
