@@ -182,6 +182,8 @@ uint64_t small_size(struct suite *t)
 		return 0;
 	if (t->p->bounds)
 		t->p->bounds(t->s, &b);
+	if (b.no_size)
+		return 0;
 	if (size < b.size_min_bytes)
 		size = b.size_min_bytes;
 	if (b.size_step_bytes > 1)

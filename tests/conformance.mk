@@ -6,8 +6,8 @@ tests_conformance_SOURCES = tests/conformance.c tests/conformance.h \
 	tests/conformance_volumes.c
 tests_conformance_LDADD = $(VOLFS_CORE_LIBS)
 
-CONFORMANCE_TESTS = tests/conformance-local.sh tests/conformance-nfs.sh \
-	tests/conformance-sim.sh
+CONFORMANCE_TESTS = tests/conformance-btrfs.sh tests/conformance-local.sh \
+	tests/conformance-nfs.sh tests/conformance-sim.sh
 EXTRA_DIST += $(CONFORMANCE_TESTS)
 TESTS += $(CONFORMANCE_TESTS)
 

@@ -325,12 +325,6 @@ static const struct opt_spec xtremio_options[] = {
 	{ NULL }
 };
 
-static const struct opt_spec btrfs_options[] = {
-	{ "home", OPT_PATH, AKA("root_vol", "path"),
-	  .help = "Directory on a btrfs file system; a subvolume a volume." },
-	{ NULL }
-};
-
 static const struct opt_spec vfs_options[] = {
 	{ "root", OPT_PATH, .help = "Directory; a directory a volume." },
 	{ NULL }
@@ -343,7 +337,6 @@ static const struct known {
 	const char *roots[5];
 } known_drivers[] = {
 	{ "azureud", azureud_options, { "azureud", NULL } },
-	{ "btrfs", btrfs_options, { "btrfs", NULL } },
 	{ "cinder", cinder_options, { "cinder", "openstack", NULL } },
 	{ "dobs", dobs_options, { "dobs", NULL } },
 	{ "ebs", ebs_options, { "ebs", "aws", "ec2", NULL } },

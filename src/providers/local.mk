@@ -16,6 +16,13 @@ libvolfs_core_a_SOURCES += \
 	src/providers/sim_ask.c src/providers/sim_cloud.c \
 	src/providers/sim_parse.c
 
+# btrfs: subvolumes.
+libvolfs_core_a_SOURCES += \
+	src/providers/btrfs.c src/providers/btrfs.h \
+	src/providers/btrfs_home.c src/providers/btrfs_list.c \
+	src/providers/btrfs_parse.c src/providers/btrfs_sys.c \
+	src/providers/btrfs_work.c
+
 # nfs: directories of an NFS share, by helper processes.
 libvolfs_core_a_SOURCES += \
 	src/providers/nfs.c src/providers/nfs.h \

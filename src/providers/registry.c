@@ -5,12 +5,14 @@
 
 #include "base/parse.h"
 
+extern const struct provider provider_btrfs;
 extern const struct provider provider_local;
 extern const struct provider provider_nfs;
 extern const struct provider provider_sim;
 
 const struct provider *const providers[] = {
 	&provider_local,
+	&provider_btrfs,
 	&provider_nfs,
 	&provider_sim,
 	NULL
