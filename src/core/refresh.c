@@ -39,6 +39,9 @@ struct listing {
 	struct snapshot **by_id; /* inv->snapshots by id */
 	struct volume **changed, **found;
 	size_t n_changed, room_changed, n_found, room_found;
+	struct volume **asked;   /* changed, but the answer to a question of its
+				  * own counts */
+	size_t n_asked, room_asked;
 	struct snapshot **new_snaps;
 	size_t n_snaps, room_snaps;
 };
@@ -292,6 +295,10 @@ static void drop_late(struct listing *l)
 
 			note_answer(l, refresh_one(l->s, &c, v->node->serial,
 						   &err));
+			/* Its name may be another one now. */
+			if (push(&l->asked, &l->n_asked, &l->room_asked,
+				 v) == 0)
+				continue;
 		}
 		volume_unref(v);
 	}
@@ -329,10 +336,10 @@ static int apply_changed(struct listing *l, struct err *err)
 
 /* A volume whose name at the service changed: takes it, unless it is in use
  * here, for a path in use means the same volume until that is gone. */
-static void apply_renames(struct listing *l)
+static void apply_renames(struct listing *l, struct volume **some, size_t n)
 {
-	for (size_t i = 0; i < l->n_changed; i++) {
-		uint64_t serial = l->changed[i]->node->serial;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t serial = some[i]->node->serial;
 		struct volume *v = service_volume(l->s, serial);
 		char name[NAME_BYTES_MAX + 1];
 
@@ -683,11 +690,14 @@ static void listing_done(struct listing *l)
 {
 	for (size_t i = 0; i < l->n_changed; i++)
 		volume_unref(l->changed[i]);
+	for (size_t i = 0; i < l->n_asked; i++)
+		volume_unref(l->asked[i]);
 	for (size_t i = 0; i < l->n_found; i++)
 		volume_unref(l->found[i]);
 	for (size_t i = 0; i < l->n_snaps; i++)
 		snapshot_unref(l->new_snaps[i]);
 	free(l->changed);
+	free(l->asked);
 	free(l->found);
 	free(l->new_snaps);
 	free(l->seen);
@@ -728,7 +738,8 @@ static int list_and_apply(struct service *s, const struct call *c,
 		r = apply_changed(&l, err);
 	}
 	if (r >= 0) {
-		apply_renames(&l);
+		apply_renames(&l, l.changed, l.n_changed);
+		apply_renames(&l, l.asked, l.n_asked);
 		r = apply_found(&l, err);
 	}
 	if (r >= 0) {
