@@ -41,6 +41,9 @@ TREE_TESTS = \
 	tests/tree/crawl-removers.sh \
 	tests/tree/bench-runs.sh \
 	tests/tree/bind-confined.sh \
+	tests/tree/btrfs-foreign.sh \
+	tests/tree/btrfs-life.sh \
+	tests/tree/btrfs-quota.sh \
 	tests/tree/config-reload.sh \
 	tests/tree/config-reload-memory.sh \
 	tests/tree/config-unknown-key.sh \
@@ -110,7 +113,7 @@ CRASH_TESTS = \
 	tests/tree/crash-freeze.sh
 
 EXTRA_DIST += $(TREE_SIM_TESTS) $(TREE_TESTS) $(TREE_ALONE_TESTS) \
-	$(CRASH_TESTS) tests/lib.sh tests/lib/crowd.sh \
+	$(CRASH_TESTS) tests/lib.sh tests/lib/btrfs.sh tests/lib/crowd.sh \
 	tests/lib/mount8.sh \
 	tests/lib/life.sh tests/run
 
