@@ -25,6 +25,7 @@ static uint64_t fault_at = 1;   /* the time it is reached that kills */
 static char *once_file;         /* or NULL */
 static int trace_fd = -1;       /* gets the names of what is reached */
 static atomic_uint_fast64_t reached;
+static pid_t whole;              /* of whom this is a part; 0: nobody's */
 
 static void fault_read(void)
 {
@@ -55,6 +56,11 @@ static void fault_read(void)
 		abort();
 }
 
+void fault_in_helper(void)
+{
+	whole = getppid();
+}
+
 void fault_point(const char *name)
 {
 	int fd;
@@ -74,6 +80,8 @@ void fault_point(const char *name)
 		if (fd >= 0)
 			close(fd);
 	}
+	if (whole)
+		kill(whole, SIGKILL);
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();

@@ -609,12 +609,20 @@ static int work_note(const struct work *w, struct err *err)
 	return btrfs_record_write(w->h->volumes, id, t.record, err);
 }
 
-/* The directory of the snapshots follows its volume, where it can. */
-static void rename_snapshots(struct home *h, const char *from, const char *to)
+/* The directory of the snapshots follows its volume from where the record says
+ * that it was, unless another volume has that name now. */
+static void rename_snapshots(struct home *h, const struct thing *t,
+			     const char *to)
 {
 	AUTO(auto_fd) int all = btrfs_open_at(h->fd, BTRFS_SNAPSHOTS);
+	const char *from = NULL;
 
-	if (all < 0)
+	if (t->record)
+		json_opt_string(t->record, "dir", NULL, &from, NULL);
+	if (!from)
+		from = t->name;
+	if (all < 0 || !strcmp(from, to) ||
+	    faccessat(h->fd, from, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return;
 	unlinkat(all, to, AT_REMOVEDIR);        /* if it is empty */
 	renameat2(all, from, all, to, RENAME_NOREPLACE);
@@ -629,16 +637,15 @@ static int work_rename(const struct work *w, struct err *err)
 	if (r < 0 || get(w, "id", &id, err) < 0 ||
 	    get(w, "name", &name, err) < 0 || btrfs_name_check(name, err) < 0)
 		return -err->num;
-	if (!strcmp(t.name, name))
-		return 0;
-	if (renameat2(w->h->fd, t.name, w->h->fd, name, RENAME_NOREPLACE) < 0)
+	if (strcmp(t.name, name) != 0 &&
+	    renameat2(w->h->fd, t.name, w->h->fd, name, RENAME_NOREPLACE) < 0)
 		return errno == EEXIST
 			       ? err_set(err, EEXIST, "'%s' has an entry '%s' already",
 					 w->h->path, name)
 			       : btrfs_fail(err, errno, "renaming '%s' to '%s'",
 					    t.name, name);
 	FAULT_POINT("btrfs.rename.renamed");
-	rename_snapshots(w->h, t.name, name);
+	rename_snapshots(w->h, &t, name);
 	/* A hint where to look, no more: its failure is none. */
 	if (t.record && json_add_string(t.record, "dir", name) == 0)
 		btrfs_record_write(w->h->volumes, id, t.record, NULL);

@@ -124,6 +124,10 @@ picture() {
 			echo "  ${s##*/}: $(jq -c '[.state, .size_bytes, .protect]' "$s/status")"
 		done
 	done | sed 's/before-restore-[0-9TZ:.-]*/before-restore/'
+	if [ "$service" = pool ]; then
+		subvolumes | sed 's/before-restore-[0-9TZ:.-]*/before-restore/'
+		echo "records: $(find "$home/.volfs" -name '*.json' | wc -l)"
+	fi
 	echo "loop devices: $(loops | wc -l)"
 	echo "private mounts: $(grep -cF "$run/mnt/" /proc/self/mountinfo)"
 	echo "private directories: $(find "$run/mnt" -mindepth 2 -xdev 2>/dev/null | wc -l)"
@@ -132,10 +136,11 @@ picture() {
 
 # What is removed after the answer may take a moment.
 no_rubbish() {
+	[ "$service" != pool ] || { btrfs_clean; return; }
 	[ -z "$(find "$images" \( -name '.new-*' -o -path '*/.deleted/*' \) 2>/dev/null)" ]
 }
 
-configure
+configure || finish
 start
 within 20 has_json "$tree/$service/.status" .state ok
 "prepare_$scenario"
@@ -161,7 +166,7 @@ within 20 at_rest
 ! declare -F "settle_$scenario" >/dev/null || "settle_$scenario"
 within 10 no_rubbish
 { echo "result: $result"; picture; } >outcome
-[ "$service" = local ] || sim_is_clean
+[ "$service" != cloud ] || sim_is_clean
 if [ "$point" = none ]; then
 	[ -z "$wanted" ] || { cp outcome "$wanted"; cp points "$wanted.points"; }
 elif [ -n "$wanted" ]; then

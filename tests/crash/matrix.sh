@@ -50,6 +50,12 @@ for w in wanted/*.points; do
 	[ -e "$w" ] || continue
 	w=${w#wanted/}
 	w=${w%.points}
+	case $w in
+	btrfs_*)
+		grep '^btrfs\.' "wanted/$w.points" |
+			sed "s/^/${w%.*} ${w##*.} /"
+		continue ;;
+	esac
 	{
 		printf '%s\n' "${together[@]}"
 		grep -vxF "$(tr + '\n' <<<"${together[*]// /+}" | tr ' ' '\n')" \

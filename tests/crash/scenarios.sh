@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the crash cases do: prepare_X makes what is there before, act_X writes
 # the one line that is interrupted, refuse_X tells the service to refuse it.
-# For case.sh. Names that begin with "local_" are of the local driver.
+# For case.sh. Names that begin with "local_" are of the local driver, those with
+# "btrfs_" of the btrfs driver: there only its own fault points are of interest.
 
 service=cloud
 options=()
@@ -22,6 +23,14 @@ configure() {
 		service=local
 		config <<-END
 		services: {local: {driver: local, size: 64M, refresh: 0}}
+		END
+		return ;;
+	btrfs_*)
+		service=pool
+		. "$source_dir/tests/lib/btrfs.sh"
+		btrfs_pool
+		config <<-END
+		services: {pool: {driver: btrfs, home: $home, quota: simple, size: 64M, refresh: 0}}
 		END
 		return ;;
 	*_early)
@@ -201,3 +210,35 @@ act_local_import() { act "$tree/local/.import/old.img" name=taken; }
 
 prepare_local_remove() { unprotected; }
 act_local_remove() { act_remove; }
+
+prepare_btrfs_create() { :; }
+act_btrfs_create() { act_create; }
+
+prepare_btrfs_from_volume() { snapped; }
+act_btrfs_from_volume() { act_from_volume; }
+
+prepare_btrfs_tags() { made; }
+act_btrfs_tags() { act_tags; }
+
+prepare_btrfs_rename() { snapped; }
+act_btrfs_rename() { act_rename; }
+
+prepare_btrfs_snapshot() { mounted; }
+act_btrfs_snapshot() { act_snapshot; }
+
+prepare_btrfs_snapshot_remove() { prepare_snapshot_remove; }
+act_btrfs_snapshot_remove() { act_snapshot_remove; }
+
+prepare_btrfs_restore() { snapped; echo other >"$home/db/file"; }
+act_btrfs_restore() { act_restore; }
+# What it was restored to is shown by a mount.
+settle_btrfs_restore() { ok wr "$tree/pool/db/mount" 1; }
+
+prepare_btrfs_import() {
+	mkdir "$home/old"
+	btrfs -q subvolume create "$home/old/db"
+}
+act_btrfs_import() { act "$tree/pool/.import/old%2Fdb" name=taken; }
+
+prepare_btrfs_remove() { unprotected; }
+act_btrfs_remove() { act_remove; }

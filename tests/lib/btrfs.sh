@@ -4,7 +4,7 @@
 #	btrfs_pool [NAME [SIZE]]	a btrfs mounted at $dir/NAME ("pool"), with
 #			an empty directory NAME/home; sets $pool and $home
 #	subvolumes	what subvolumes $pool has, one path a line
-#	no_rubbish	nothing unfinished lies in $home
+#	btrfs_clean	nothing unfinished lies in $home
 
 need mkfs.btrfs btrfs
 
@@ -23,7 +23,7 @@ subvolumes() {
 	btrfs subvolume list "$pool" | sed 's/.* path //' | sort
 }
 
-no_rubbish() {
+btrfs_clean() {
 	[ -z "$(find "$home" -maxdepth 3 -name '.volfs-new-*')" ] &&
 		[ -z "$(find "$home/.volfs" -name '*.new')" ]
 }

@@ -21,6 +21,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/parse.h"
 #include "core/host/commands.h"
 
@@ -212,6 +213,7 @@ static bool environment_is_passed(const char *entry)
 {
 #if defined(VOLFS_FAULT_POINTS) || defined(__SANITIZE_ADDRESS__)
 	static const char *const prefixes[] = { "VOLFS_TOOL_PATH=",
+						"VOLFS_FAULT",
 						"ASAN_OPTIONS=",
 						"UBSAN_OPTIONS=",
 						"LSAN_OPTIONS=" };
@@ -569,6 +571,7 @@ int helper_main(int argc, char **argv)
 		return 2;
 	}
 	prctl(PR_SET_NAME, HELPER_NAME);
+	FAULT_IN_HELPER();
 	signal(SIGPIPE, SIG_IGN);
 	if (strcmp(argv[2], "hold") == 0 && words >= HOLD_WORDS) {
 		held = hold(argv + 2, &err);
