@@ -164,6 +164,7 @@ int btrfs_record_check(struct json_object *o, struct err *err)
 	if (r == 0 && (json_get_string(o, "uuid", &text, err) < 0 ||
 		       json_opt_string(o, "next_uuid", NULL, &text, err) < 0 ||
 		       json_opt_string(o, "dir", NULL, &text, err) < 0 ||
+		       json_opt_string(o, "entry", NULL, &text, err) < 0 ||
 		       json_opt_string(o, "volume", NULL, &text, err) < 0 ||
 		       json_opt_size(o, "number", 0, &number, err) < 0 ||
 		       json_opt_size(o, "next_number", 0, &number, err) < 0 ||

@@ -38,6 +38,11 @@ tests_fuzz_sim_SOURCES = tests/fuzz/sim.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_sim_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_sim_LDADD = $(VOLFS_CORE_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/btrfs
+tests_fuzz_btrfs_SOURCES = tests/fuzz/btrfs.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_btrfs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_btrfs_LDADD = $(VOLFS_CORE_LIBS)
+
 FUZZ_TARGETS += tests/fuzz/nfs
 tests_fuzz_nfs_SOURCES = tests/fuzz/nfs.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_nfs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

@@ -41,6 +41,7 @@ TREE_TESTS = \
 	tests/tree/crawl-removers.sh \
 	tests/tree/bench-runs.sh \
 	tests/tree/bind-confined.sh \
+	tests/tree/btrfs-crowd.sh \
 	tests/tree/btrfs-foreign.sh \
 	tests/tree/btrfs-life.sh \
 	tests/tree/btrfs-quota.sh \

@@ -105,6 +105,11 @@ tests_unit_http_SOURCES = tests/unit/http.c
 tests_unit_http_CFLAGS = $(UNIT_CFLAGS) $(MICROHTTPD_CFLAGS)
 tests_unit_http_LDADD = $(VOLFS_CORE_LIBS) $(MICROHTTPD_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/btrfs_parse
+tests_unit_btrfs_parse_SOURCES = tests/unit/btrfs_parse.c
+tests_unit_btrfs_parse_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_btrfs_parse_LDADD = $(VOLFS_CORE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/nfs_parse
 tests_unit_nfs_parse_SOURCES = tests/unit/nfs_parse.c
 tests_unit_nfs_parse_CFLAGS = $(UNIT_CFLAGS)
