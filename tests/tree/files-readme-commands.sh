@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every command of every README of the tree works as it stands there.
 . "${srcdir:-.}/tests/lib.sh"
+. "$source_dir/tests/lib/btrfs.sh"
+btrfs_pool
 config <<END
 services:
+  pool: {driver: btrfs, home: $home}
   local: {driver: local, size: 512M}
   cloud: {driver: sim, volumes: 1, volumeSize: 64M}
   dirs: {driver: sim, kind: directory}
@@ -11,9 +14,12 @@ END
 start
 within 10 has_json "$tree/cloud/.status" .state ok
 within 10 has_json "$tree/dirs/.status" .state ok
-for s in local cloud dirs; do
-	ok wr "$tree/$s/.create/db" size=512M
-	ok wr "$tree/$s/.create/used" size=512M
+within 10 has_json "$tree/pool/.status" .state ok
+for s in local cloud dirs pool; do
+	size=size=512M
+	[ "$s" != pool ] || size=1
+	ok wr "$tree/$s/.create/db" "$size"
+	ok wr "$tree/$s/.create/used" "$size"
 	ok wr "$tree/$s/used/mount" 1
 	ok wr "$tree/$s/used/tags" $'a=1\nb=2%20%22x%22\n'
 done

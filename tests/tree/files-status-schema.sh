@@ -3,8 +3,11 @@
 # The status files: every key of the schema in its order, and each value file
 # prints what its key says.
 . "${srcdir:-.}/tests/lib.sh"
+. "$source_dir/tests/lib/btrfs.sh"
+btrfs_pool
 config <<END
 services:
+  pool: {driver: btrfs, home: $home, quota: simple}
   local: {driver: local, size: 512M}
   cloud: {driver: sim, volumes: 3, volumeSize: 64M}
   dirs: {driver: sim, kind: directory}
@@ -12,7 +15,8 @@ END
 start
 within 10 has_json "$tree/cloud/.status" .state ok
 within 10 has_json "$tree/dirs/.status" .state ok
-for s in local cloud dirs; do
+within 10 has_json "$tree/pool/.status" .state ok
+for s in local cloud dirs pool; do
 	ok wr "$tree/$s/.create/db" size=512M
 	ok wr "$tree/$s/.create/used" size=512M
 	ok wr "$tree/$s/used/mount" user=web
@@ -41,7 +45,7 @@ has_keys() { # has_keys FILE KEY...
 	shift
 	for key; do ok jq -e "has(\"$key\")" "$f"; done
 }
-for s in local cloud dirs; do
+for s in local cloud dirs pool; do
 	in_order "$tree/$s/.status" "$keys_service"
 	has_keys "$tree/$s/.status" schema service driver state observed_at stale \
 		counts capabilities bounds error
@@ -79,7 +83,7 @@ for j in "$tree/.volfs/jobs"/*; do in_order "$j/status" "$keys_job"; done
 for f in mounts devices events; do
 	ok jq -e . "$tree/.volfs/$f"
 done
-is "mounts" 3 "$(wc -l <"$tree/.volfs/mounts")"
+is "mounts" 4 "$(wc -l <"$tree/.volfs/mounts")"
 # Times are RFC 3339, UTC, whole seconds.
 is "times of another form" "" "$(jq -r '[paths(type == "string") as $p | select($p[-1] | tostring | endswith("_at")) | getpath($p)][]' \
 	"$tree"/*/*/status | grep -vE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$')"

@@ -3,10 +3,17 @@
 # Every writable file that ls shows, of each driver, takes a write: none
 # answers that it is not supported.
 . "${srcdir:-.}/tests/lib.sh"
+. "$source_dir/tests/lib/btrfs.sh"
+btrfs_pool
 sim_config 'volumes: 2'
+cat >>config.yml <<END
+  pool: {driver: btrfs, home: $home, quota: simple}
+  bare: {driver: btrfs, home: $home}
+END
 start
 within 10 has_json "$tree/cloud/.status" .state ok
-for s in local cloud; do
+within 10 has_json "$tree/bare/.status" .state ok
+for s in local cloud pool; do
 	ok wr "$tree/$s/.create/db" size=512M
 	# A blank snapshot, restored, would never be formatted again.
 	ok wr "$tree/$s/db/mount" 1
@@ -28,8 +35,10 @@ write_all() { # write_all PATH...
 		done
 	done
 }
+ok wr "$tree/bare/.refresh" 1
+within 10 test -d "$tree/bare/db"
 for state_now in plain attached mounted; do
-	for s in local cloud; do
+	for s in local cloud pool bare; do
 		v=$tree/$s/db
 		case $state_now in
 		attached) ok wr "$v/attach" 1 ;;
