@@ -352,6 +352,10 @@ void refresh_tell_silent(void *service); /* on a worker; takes a reference */
 int refresh_one(struct service *s, const struct call *c, uint64_t serial,
 		struct err *err);
 
+/* Was what has that id removed here a moment ago? The service may go on to
+ * show it. */
+bool tombstone_is_for(struct service *s, const char *id);
+
 /* Takes volumes from listing and store, and tells. */
 void service_forget(struct service *s, struct volume_node **nodes, size_t n,
 		    const char *event);

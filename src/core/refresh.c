@@ -77,7 +77,7 @@ static bool touched_since(struct service *s, struct volume *v, uint64_t began)
 	return v->node->touched > began;
 }
 
-static bool is_tombstone(struct service *s, const char *id)
+bool tombstone_is_for(struct service *s, const char *id)
 {
 	int64_t now = clock_unix_s();
 	struct tombstone **at, *t;
@@ -153,7 +153,7 @@ static int list_found(struct listing *l, const struct volume_facts *f,
 	struct volume *v;
 	uint64_t serial;
 
-	if (is_tombstone(s, f->id) || resolve_placeholder(s, f, err))
+	if (tombstone_is_for(s, f->id) || resolve_placeholder(s, f, err))
 		return 0;
 	serial = store_serial(s->engine->store, "node", err);
 	if (!serial)
@@ -231,7 +231,7 @@ static int list_snapshot(void *arg, const struct snapshot_facts *f,
 	sn = service_snapshot_like(l->s, f);  /* made meanwhile, or being made */
 	if (sn && !sn->f.id && !sn->job)
 		snapshot_update(l->s, sn->serial, f, -1, false, NULL, NULL);
-	if (sn || is_tombstone(l->s, f->id)) {
+	if (sn || tombstone_is_for(l->s, f->id)) {
 		snapshot_unref(sn);
 		return 0;
 	}

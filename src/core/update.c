@@ -293,9 +293,11 @@ static int take_snapshot(void *arg, const struct snapshot_facts *f,
 		snapshot_unref(sn);
 		return err_oom(err);
 	}
+	/* What was removed may be there for a while yet. */
 	if (!sn)
-		return t->serial || t->snapshot ? 0
-						: add_snapshot(t->svc, f, err);
+		return t->serial || t->snapshot ||
+		       tombstone_is_for(t->svc, f->id)
+			       ? 0 : add_snapshot(t->svc, f, err);
 	if (!snapshot_facts_equal(&sn->f, f))
 		snapshot_update(t->svc, sn->serial, f, -1, false, NULL, NULL);
 	snapshot_unref(sn);

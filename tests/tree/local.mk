@@ -90,6 +90,7 @@ TREE_TESTS = \
 	tests/tree/readme-session.sh \
 	tests/tree/session-first-minutes.sh \
 	tests/tree/size-values.sh \
+	tests/tree/snapshot-gone.sh \
 	tests/tree/snapshot-under-writer.sh \
 	tests/tree/store-corrupt.sh \
 	tests/tree/store-locked.sh \
