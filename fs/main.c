@@ -369,6 +369,11 @@ static int tree_start(const struct arguments *a, struct err *err)
 
 	if (!at)
 		return -err->num;
+	r = start_check_place(at, a->state, "state directory", err);
+	if (r == 0)
+		r = start_check_place(at, a->run, "run directory", err);
+	if (r < 0)
+		return r;
 	if (fs_init(&fs, at, PACKAGE_VERSION) < 0)
 		return err_oom(err);
 	*o = (struct engine_options){ .state_dir = a->state,

@@ -511,11 +511,12 @@ int object_stat(const struct object *o, struct stat *st)
 
 /* ---- text ---- */
 
-void object_path(const struct object *o, const char *below, struct buf *out)
+/* What is below the mount point has no byte that a shell minds. */
+static void path_below(const struct object *o, const char *below,
+		       struct buf *out)
 {
 	const struct attr *row = o->row;
 
-	buf_puts(out, o->fs->mount_point);
 	if (o->svc)
 		buf_printf(out, "/%s", service_name(o->svc));
 	if (o->vol)
@@ -540,13 +541,42 @@ void object_path(const struct object *o, const char *below, struct buf *out)
 		buf_printf(out, "/%s", below);
 }
 
+void object_path(const struct object *o, const char *below, struct buf *out)
+{
+	buf_puts(out, o->fs->mount_point);
+	path_below(o, below, out);
+}
+
+void object_shell_path(const struct object *o, const char *below,
+		       struct buf *out)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,=";
+	const char *top = o->fs->mount_point;
+
+	if (!top[strspn(top, plain)]) {
+		object_path(o, below, out);
+		return;
+	}
+	buf_putc(out, '\'');
+	for (; *top; top++) {
+		if (*top == '\'')
+			buf_puts(out, "'\\''");
+		else
+			buf_putc(out, *top);
+	}
+	buf_putc(out, '\'');
+	path_below(o, below, out);
+}
+
 static void show_usage(const struct object *o, struct buf *out)
 {
 	const struct attr *a = o->row;
 	AUTO(auto_buf) struct buf path = BUF_INIT(8192);
 
-	object_path(o, o->kind == OBJECT_NAME ? NULL :
-		       o->kind == OBJECT_DAEMON ? ".volfs" : a->name, &path);
+	object_shell_path(o, o->kind == OBJECT_NAME ? NULL :
+			  o->kind == OBJECT_DAEMON ? ".volfs" : a->name,
+			  &path);
 	if (o->kind == OBJECT_DAEMON)
 		buf_printf(&path, "/%s", a->name);
 	verb_usage(attr_verb(a), o->svc, buf_str(&path), out);

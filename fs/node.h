@@ -187,6 +187,9 @@ void object_show(const struct object *o, struct buf *out);
 
 /* "/volumes/local/db" and what is below: to @out. */
 void object_path(const struct object *o, const char *below, struct buf *out);
+/* The same as a word for a shell. */
+void object_shell_path(const struct object *o, const char *below,
+		       struct buf *out);
 
 /* ---- names under .create/ and its like (names.c) ---- */
 

@@ -70,10 +70,13 @@ static void try_it(const char *service, bool snapshots, struct buf *out)
 
 void show_daemon_readme(const struct object *o, struct buf *out)
 {
-	const char *top = o->fs->mount_point;
 	struct service *svc = example_service(o->fs->engine);
+	AUTO(auto_buf) struct buf top_path = BUF_INIT(8192);
 	AUTO(auto_buf) struct buf path = BUF_INIT(8192);
+	const char *top;
 
+	object_shell_path(o, NULL, &top_path);
+	top = buf_str(&top_path);
 	buf_printf(out,
 		"volfs: storage volumes as directories\n"
 		"\n"
@@ -162,7 +165,7 @@ void show_service_readme(const struct object *o, struct buf *out)
 	AUTO(auto_buf) struct buf path = BUF_INIT(8192);
 	const char *top;
 
-	object_path(o, NULL, &path);
+	object_shell_path(o, NULL, &path);
 	top = buf_str(&path);
 	buf_printf(out, "%s: %s\n\n", service_name(o->svc),
 		   p ? p->title : "its driver is not known here");
@@ -284,7 +287,7 @@ void show_volume_readme(const struct object *o, struct buf *out)
 	AUTO(auto_buf) struct buf path = BUF_INIT(8192);
 	const char *top;
 
-	object_path(o, NULL, &path);
+	object_shell_path(o, NULL, &path);
 	top = buf_str(&path);
 	buf_printf(out, "%s/%s\n\n", service_name(o->svc), o->vol->name);
 	readme_reading(o, top, out);

@@ -51,6 +51,11 @@ static char *absolute(const char *path, struct err *err)
 	char *out;
 	size_t n;
 
+	if (!path[0]) {
+		err_set(err, EINVAL, "the mount point is an empty word: leave "
+			"it out for /volumes");
+		return NULL;
+	}
 	if (path[0] == '/') {
 		out = strdup(path);
 	} else if (!getcwd(here, sizeof(here))) {
@@ -125,6 +130,25 @@ char *start_mount_point(const char *path, struct err *err)
 		return NULL;
 	}
 	return real;
+}
+
+int start_check_place(const char *at, const char *dir, const char *what,
+		      struct err *err)
+{
+	AUTO(auto_free) char *real = realpath(dir, NULL);
+	size_t len = strlen(at);
+
+	if (strcmp(at, "/") == 0)
+		return err_set(err, EINVAL, "the tree at '/' would hide "
+			       "everything: choose a directory of its own, "
+			       "such as /volumes");
+	if (!real)
+		return err_errno(err, errno, "look at the %s '%s'", what, dir);
+	if (strncmp(real, at, len) != 0 || (real[len] && real[len] != '/'))
+		return 0;
+	return err_set(err, EINVAL, "the tree at '%s' would hide the %s '%s': "
+		       "choose a directory of its own, such as /volumes", at,
+		       what, real);
 }
 
 /* ---- around ---- */

@@ -13,6 +13,11 @@
  * -EBUSY where another daemon serves it. */
 char *start_mount_point(const char *path, struct err *err);
 
+/* -EINVAL: a tree at @at would hide @dir, which the daemon needs: @what names
+ * it in the sentence. */
+int start_check_place(const char *at, const char *dir, const char *what,
+		      struct err *err);
+
 /* Makes a directory and those above it, mode 0755 above and @mode itself.
  * Existing ones stay as they are. 0 or -errno. */
 int start_directory(const char *path, unsigned mode, struct err *err);

@@ -51,6 +51,7 @@ TREE_TESTS = \
 	tests/tree/daemon-background.sh \
 	tests/tree/daemon-down.sh \
 	tests/tree/daemon-notify.sh \
+	tests/tree/daemon-place.sh \
 	tests/tree/daemon-second.sh \
 	tests/tree/daemon-sigkill.sh \
 	tests/tree/daemon-sigterm.sh \
