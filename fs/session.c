@@ -385,7 +385,7 @@ static int tree_mount(struct tree_session *s, const char *options,
 	s->mounted = true;
 	s->mount_id = mount_id_at(at);
 	/* So that a container with rslave sees data mounted later. */
-	if (mount(NULL, at, NULL, MS_SHARED, NULL) < 0)
+	if (mount("none", at, "none", MS_SHARED, NULL) < 0)
 		return err_errno(err, errno, "make the mount at '%s' shared",
 				 at);
 	return 0;

@@ -94,7 +94,7 @@ finish() {
 	if [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; then
 		fail "volfsd is gone, and nobody stopped it"
 	fi
-	if grep -lE 'AddressSanitizer|runtime error:|LeakSanitizer|ERROR SUMMARY: [1-9]' \
+	if grep -lE 'AddressSanitizer|ThreadSanitizer|runtime error:|LeakSanitizer|ERROR SUMMARY: [1-9]' \
 	   "$dir"/*.log 2>/dev/null; then
 		fail "a sanitizer has something to say"
 	fi

@@ -137,13 +137,33 @@ check-sanitizers: all $(check_PROGRAMS)
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS \
 		TESTS="$(UNIT_TESTS) $(FS_TESTS) $(TREE_SIM_TESTS)"
 
-# Those under valgrind that fork no helpers of their own.
+# Units under valgrind, those that need no devices; then the daemon itself, in
+# tests of its way through the sim driver: lib.sh counts what valgrind says.
 VALGRIND_TESTS = tests/unit/err tests/unit/buf tests/unit/parse \
-	tests/unit/escape tests/unit/volume tests/unit/options
+	tests/unit/escape tests/unit/volume tests/unit/options tests/unit/log \
+	tests/unit/call tests/unit/http tests/unit/sim_parse \
+	tests/unit/config tests/unit/store_trouble tests/unit/show \
+	tests/unit/files tests/unit/node
+VALGRIND_TREE_TESTS = tests/tree/sim-life.sh tests/tree/sim-lost.sh \
+	tests/tree/write-forty-names.sh
 check-valgrind: all $(check_PROGRAMS)
+	@status=0; \
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(VALGRIND_TESTS)" \
 		LOG_COMPILER="valgrind -q --error-exitcode=1 \
-		--leak-check=full --errors-for-leak-kinds=definite"
+		--leak-check=full --errors-for-leak-kinds=definite" \
+		|| status=1; \
+	VOLFSD_UNDER="valgrind --child-silent-after-fork=yes \
+		--leak-check=full --errors-for-leak-kinds=definite" \
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(VALGRIND_TREE_TESTS)" \
+		|| status=1; \
+	exit $$status
+
+# Data races, in a build that was configured with --enable-sanitizers=thread.
+THREAD_TESTS = tests/unit/call tests/unit/engine \
+	tests/tree/sim-life.sh tests/tree/sim-failures.sh \
+	tests/tree/config-reload.sh tests/tree/write-forty-names.sh
+check-threads: all $(check_PROGRAMS)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(THREAD_TESTS)"
 
 # In a build that was configured with --enable-fuzzing.
 FUZZ_SECONDS = 15
@@ -154,7 +174,8 @@ check-fuzz: $(check_PROGRAMS)
 			-artifact_prefix=./ || exit 1; \
 	done
 
-.PHONY: check-tree check-crash check-sanitizers check-valgrind check-fuzz
+.PHONY: check-tree check-crash check-sanitizers check-valgrind check-threads \
+	check-fuzz
 
 # distcheck: nothing may be skipped there, whatever kind of test it is.
 # What is installed outside of the prefix goes into it here.

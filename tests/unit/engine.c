@@ -39,17 +39,19 @@ static char *data_path(void *arg, const char *service, const char *volume)
 	return path;
 }
 
+static char *etc;                        /* also for reloads */
+
 static void start(void)
 {
 	char *state = host_path("state"), *run = host_path("run");
-	char *etc = host_path("etc"), *tree = host_path("tree");
+	char *tree = host_path("tree");
 	struct engine_options o = {
 		.state_dir = state, .run_dir = run, .mount_point = tree,
-		.config = { .etc_dir = etc },
 		.host = { .data_path = data_path },
 	};
 	struct err err = ERR_INIT;
 
+	o.config.etc_dir = etc = host_path("etc");
 	mkdir(etc, 0755);
 	mkdir(tree, 0755);
 	assert_ok(engine_new(&o, &engine, &err), &err);
@@ -58,7 +60,6 @@ static void start(void)
 	assert_non_null(local);
 	free(state);
 	free(run);
-	free(etc);
 	free(tree);
 }
 
@@ -67,6 +68,7 @@ static void stop(void)
 	service_unref(local);
 	engine_stop(engine, 5000);
 	engine_free(engine);
+	free(etc);
 }
 
 struct waiting {
