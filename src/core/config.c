@@ -282,7 +282,7 @@ static int read_all(int fd, const char *path, struct buf *out,
 		if (buf_failed(out) == ENOMEM)
 			return err_oom(err);
 		if (buf_failed(out))
-			return err_set(err, EFBIG,
+			return err_set(err, E2BIG,
 				       "%s: more than 1 MiB is no configuration",
 				       path);
 	}

@@ -31,6 +31,7 @@ TREE_SIM_TESTS = \
 	tests/tree/sim-unreachable.sh \
 	tests/tree/signal-background-job.sh \
 	tests/tree/signal-interrupt.sh \
+	tests/tree/signal-repeated.sh \
 	tests/tree/verb-timeout.sh \
 	tests/tree/write-forty-names.sh
 TESTS += $(TREE_SIM_TESTS)
@@ -45,6 +46,7 @@ TREE_TESTS = \
 	tests/tree/btrfs-foreign.sh \
 	tests/tree/btrfs-life.sh \
 	tests/tree/btrfs-quota.sh \
+	tests/tree/config-bad.sh \
 	tests/tree/config-reload.sh \
 	tests/tree/config-reload-memory.sh \
 	tests/tree/config-unknown-key.sh \
