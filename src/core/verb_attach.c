@@ -121,6 +121,11 @@ static void local_owner_pending(struct volume_local *l, void *arg)
 	l->owner_pending = true;
 }
 
+static void local_maybe_attached(struct volume_local *l, void *arg)
+{
+	l->ever_attached = true;
+}
+
 /* Before the first attach the mark "blank" goes, on whatever host: from then
  * on the volume may hold data. */
 static int take_off_blank(struct job *j, const struct call *c,
@@ -130,6 +135,11 @@ static int take_off_blank(struct job *j, const struct call *c,
 	struct volume_facts f = v->f;
 	int r;
 
+	if (!p->set_marks && v->local && v->local->made_here)
+		return volume_update(j->svc, j->serial,
+				     &(struct volume_update){
+					     .local = local_maybe_attached,
+					     .store = true }, err);
 	if (!v->f.blank || !p->set_marks)
 		return 0;
 	job_step(j, "take-off-blank");

@@ -295,7 +295,8 @@ static int want(const struct job *j, struct wanted *w, struct err *err)
 	w->spec.encryption_key = word_or(j, "encryptionKey",
 					 o->encryption_key);
 	w->spec.fstype = word_or(j, "fstype", o->fstype);
-	w->spec.blank = !w->snapshot && !w->volume;
+	/* Without marks the store says what is blank: placeholder_local(). */
+	w->spec.blank = !w->snapshot && !w->volume && p->set_marks;
 	if (p->bounds)
 		p->bounds(j->svc->session, &b);
 	if (check_choice(j, "type", b.types, w->spec.type, err) < 0 ||
@@ -411,7 +412,8 @@ static bool is_given_up(const struct volume *v)
 
 /* ---- the placeholder ---- */
 
-static struct volume_local *placeholder_local(const struct job *j)
+static struct volume_local *placeholder_local(const struct job *j,
+					      const struct wanted *w)
 {
 	struct volume_local *l = local_new();
 	const char *fstype = job_word(j, "fstype");
@@ -419,6 +421,8 @@ static struct volume_local *placeholder_local(const struct job *j)
 
 	if (!l)
 		return NULL;
+	l->made_here = !j->svc->provider->set_marks && !w->snapshot &&
+		       !w->volume;
 	if (fstype)
 		l->fstype = strdup(fstype);
 	if (subpath)
@@ -476,7 +480,7 @@ static int make_create(struct job *j, struct job *batch,
 	f.tags = w.spec.tags;
 	f.n_tags = w.spec.n_tags;
 	node = volume_node_new(j->serial);
-	local = placeholder_local(j);
+	local = placeholder_local(j, &w);
 	if (node && local)
 		j->placeholder = volume_new(node, j->name, &f, local, NULL);
 	local_unref(local);

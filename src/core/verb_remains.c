@@ -152,7 +152,7 @@ static int create_again(struct job *j, const struct call *c,
 				  : j->svc->config->core.fstype,
 		.iops = f->iops,
 		.throughput_bytes_per_s = f->throughput_bytes_per_s,
-		.encrypted = f->encrypted, .blank = f->source == SOURCE_NONE,
+		.encrypted = f->encrypted, .blank = f->source == SOURCE_NONE && p->set_marks,
 		.tags = f->tags, .n_tags = f->n_tags,
 	};
 	struct snapshot_facts from = { .id = f->source_id,

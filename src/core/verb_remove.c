@@ -599,6 +599,7 @@ static int check_import(struct job *j, struct err *err)
 static void local_imported(struct volume_local *l, void *arg)
 {
 	l->imported = true;
+	l->made_here = false;
 }
 
 /* One that the listing shows: takes it over by its mark. */

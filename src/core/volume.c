@@ -419,7 +419,9 @@ bool volume_is_protected(const struct volume *v)
 {
 	if (v->local && v->local->protect >= 0)
 		return v->local->protect;
-	return !v->f.blank || (v->local && v->local->ever_attached);
+	if (v->local && v->local->ever_attached)
+		return true;
+	return !v->f.blank && !(v->local && v->local->made_here);
 }
 
 /* ---- snapshots ---- */

@@ -134,6 +134,9 @@ struct volume_local {
 	bool owner_pending;          /* it was blank when it was first attached: its
 				      * directory gets owner and mode at the first
 				      * mount (KIND_DIRECTORY) */
+	bool made_here;              /* from nothing, by this daemon, at a
+				      * service without marks: what is known
+				      * of its blankness is this */
 	bool auto_mount;             /* mounted again after a reboot */
 
 	/* Attachment to this host. */

@@ -44,6 +44,7 @@ static const struct field fields[] = {
 	FIELD(imported, BOOL, 0),
 	FIELD(ever_attached, BOOL, 0),
 	FIELD(owner_pending, BOOL, 0),
+	FIELD(made_here, BOOL, 0),
 	FIELD(auto_mount, BOOL, 0),
 	FIELD(attached, BOOL, 0),
 	FIELD(attached_by_mount, BOOL, 0),

@@ -9,9 +9,8 @@
 #include <sys/statvfs.h>
 
 #include "base/log.h"
-#include "core/engine.h"
+#include "core/engine_impl.h"
 
-struct pool;
 int __real_pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
 int __wrap_pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
 
@@ -435,6 +434,51 @@ static void test_no_threads(void **state)
 	stop();
 }
 
+/* A service without marks: the store knows what was made here from nothing and
+ * never attached, and nothing else is unprotected. */
+static void test_no_marks(void **state)
+{
+	struct provider without;
+	struct volume *v;
+
+	NEED_HOST();
+	for (int again = 0; again < 2; again++) {
+		start();
+		without = *local->provider;
+		without.set_marks = NULL;
+		local->provider = &without;
+		assert_true(engine_wait_recovered(engine, 10000));
+		if (!again) {
+			assert_int_equal(say("create", "idle", "size=32M"), 0);
+			assert_int_equal(say("create", "used", "size=32M"), 0);
+			assert_int_equal(say("attach", "used", "1"), 0);
+			assert_int_equal(say("detach", "used", "1"), 0);
+			assert_int_equal(say("create", "copy",
+					     "from=used"), 0);
+		}
+		v = named("idle");
+		assert_false(v->f.blank);
+		assert_false(volume_is_protected(v));
+		volume_unref(v);
+		v = named("used");
+		assert_true(volume_is_protected(v));
+		volume_unref(v);
+		v = named("copy");
+		assert_true(volume_is_protected(v));
+		volume_unref(v);
+		if (again) {
+			assert_int_equal(say("remove", "used", "1"),
+					 ENOTEMPTY);
+			assert_int_equal(say("remove", "idle", "1"), 0);
+			set("used", "protect", "0");
+			set("copy", "protect", "0");
+			assert_int_equal(say("remove", "used", "1"), 0);
+			assert_int_equal(say("remove", "copy", "1"), 0);
+		}
+		stop();
+	}
+}
+
 static int host_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +487,7 @@ static int host_tests(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_no_threads),
+		cmocka_unit_test(test_no_marks),
 	};
 
 	log_init(getenv("V") ? LOG_DEBUG_ : LOG_ERR_);
