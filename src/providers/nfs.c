@@ -145,6 +145,7 @@ static int add_share(const struct nfs_session *s, struct json_object *q)
 	r = r < 0 ? r : nfs_put_text(q, "mounted_at", s->mounted_at);
 	r = r < 0 ? r : nfs_put_text(q, "target", s->target);
 	r = r < 0 ? r : nfs_put_text(q, "run", s->base.run_dir);
+	r = r < 0 ? r : nfs_put_text(q, "host", s->base.host_id);
 	r = r < 0 ? r : nfs_put_number(q, "port", s->port);
 	return r < 0 ? r : nfs_put_number(q, "timeout_ms", s->timeout_ms);
 }

@@ -155,8 +155,8 @@ struct json_object *nfs_json(const char *text, size_t len);
 int nfs_meta_read(int root, const char *place, const char *id,
 		  struct json_object **out, struct err *err);
 /* As a whole, on the server's medium when it returns. */
-int nfs_meta_write(int root, const char *place, struct json_object *meta,
-		   struct err *err);
+int nfs_meta_write(struct nfs_work *w, const char *place,
+		   struct json_object *meta, struct err *err);
 int nfs_meta_drop(int root, const char *place, const char *id,
 		  struct err *err);
 /* Sets a key, or takes it off (NULL). -ENOMEM. */

@@ -63,7 +63,7 @@ int nfs_fill(struct nfs_work *w, struct json_object *meta, const char *from,
 		return r;
 	if (nfs_put_ident(meta, &ident) < 0)
 		return err_oom(err);
-	r = nfs_meta_write(w->root, NFS_VOLUMES, meta, err);
+	r = nfs_meta_write(w, NFS_VOLUMES, meta, err);
 	FAULT_POINT("nfs.fill.copied");
 	snprintf(path, sizeof(path), NFS_NEW "/%s", attempt);
 	if (r == 0 && renameat(w->root, path, w->root, dir) < 0)
@@ -163,7 +163,7 @@ static int place_snapshot(struct nfs_work *w, struct json_object *meta,
 
 	if (dir < 0)
 		return nfs_fail(err, -dir, "opening '%s'", place);
-	r = nfs_meta_write(w->root, NFS_SNAPSHOT_FACTS, meta, err);
+	r = nfs_meta_write(w, NFS_SNAPSHOT_FACTS, meta, err);
 	FAULT_POINT("nfs.snapshot.facts");
 	if (r == 0 && renameat(dir, attempt, dir, name) == 0)
 		return 0;
@@ -219,15 +219,15 @@ int nfs_do_snapshot(struct nfs_work *w, struct err *err)
 		r = nfs_find(w, volume, &v, err);
 	if (r < 0)
 		return r;
-	if (!v.ino)
-		return err_set(err, EBUSY, "a restore of '%s' was cut short; restore it again",
-			       v.dir);
 	/* The call before did it, and its answer was lost. */
 	if (nfs_find_snapshot(w, id, &meta, err) == 0)
 		return nfs_answer_snapshot(w, meta, err);
 	if (err->num != ENOENT)
 		return -err->num;
 	*err = (struct err)ERR_INIT;
+	if (!v.ino)
+		return err_set(err, EBUSY, "a restore of '%s' was cut short; restore it again",
+			       v.dir);
 	r = nfs_each_snapshot(w, volume, same_name, &name, err);
 	if (r > 0)
 		return err_set(err, EEXIST, "'%s' has a snapshot '%s' already",
@@ -333,7 +333,7 @@ static int prepare(struct nfs_work *w, struct nfs_volume *v,
 			 nfs_text(snapshot, "id")) < 0 ||
 	    nfs_put_bool(v->meta, "blank", false) < 0)
 		return err_oom(err);
-	r = nfs_meta_write(w->root, NFS_VOLUMES, v->meta, err);
+	r = nfs_meta_write(w, NFS_VOLUMES, v->meta, err);
 	FAULT_POINT("nfs.restore.copied");
 	return r;
 }

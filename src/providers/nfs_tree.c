@@ -336,14 +336,26 @@ static int write_all(int file, const char *data, size_t len)
 	return fsync(file) < 0 ? -errno : 0;
 }
 
-int nfs_meta_write(int root, const char *place, struct json_object *meta,
-		   struct err *err)
+/* Of this machine, so that what a crash left is written over: only machines
+ * write to the same facts at once. */
+static void write_name(struct nfs_work *w, const char *id,
+		       char out[NAME_BYTES_MAX + 1])
+{
+	uint32_t h = 0x811c9dc5u;
+
+	for (const char *c = nfs_text(w->q, "host"); *c; c++)
+		h = (h ^ (unsigned char)*c) * 0x01000193u;
+	snprintf(out, NAME_BYTES_MAX + 1, ".write-%.95s.%08" PRIx32, id, h);
+}
+
+int nfs_meta_write(struct nfs_work *w, const char *place,
+		   struct json_object *meta, struct err *err)
 {
 	const char *id = nfs_text(meta, "id");
 	const char *text = json_object_to_json_string_ext(
 		meta, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 			      JSON_C_TO_STRING_NOSLASHESCAPE);
-	AUTO(auto_fd) int dir = nfs_make_dirs(root, place);
+	AUTO(auto_fd) int dir = nfs_make_dirs(w->root, place);
 	AUTO(auto_fd) int file = -1;
 	char fresh[NAME_BYTES_MAX + 1];
 	int r = dir;
@@ -353,8 +365,10 @@ int nfs_meta_write(int root, const char *place, struct json_object *meta,
 	if (strlen(text) > NFS_META_MAX)
 		return err_set(err, EINVAL, "the tags take more than the %d bytes that a volume's facts may have",
 			       NFS_META_MAX);
-	nfs_attempt(".write-", id, fresh);
+	write_name(w, id, fresh);
 	if (r >= 0) {
+		/* Not into an old one: it could be a link to somewhere else. */
+		unlinkat(dir, fresh, 0);
 		file = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL |
 			      O_CLOEXEC | O_NOFOLLOW, 0600);
 		r = file < 0 ? -errno : write_all(file, text, strlen(text));

@@ -226,7 +226,7 @@ int nfs_settle(struct nfs_work *w, struct json_object *meta, struct err *err)
 	json_object_object_del(meta, "renaming");
 	if (nfs_put_ident(meta, &ident) < 0)
 		return err_oom(err);
-	return nfs_meta_write(w->root, NFS_VOLUMES, meta, err);
+	return nfs_meta_write(w, NFS_VOLUMES, meta, err);
 }
 
 static int set_mode(struct nfs_work *w, const char *dir, struct err *err)
@@ -299,7 +299,7 @@ static int create_begin(struct nfs_work *w, const char *id,
 	/* A name that is taken is refused before anything is written. */
 	if (faccessat(w->root, dir, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return say_exists(dir, err);
-	r = nfs_meta_write(w->root, NFS_VOLUMES, meta, err);
+	r = nfs_meta_write(w, NFS_VOLUMES, meta, err);
 	FAULT_POINT("nfs.create.facts");
 	if (r < 0)
 		return r;
@@ -432,7 +432,7 @@ static int remove_files(struct nfs_work *w, struct nfs_volume *v,
 	    !nfs_truth(v->meta, "pending")) {
 		if (nfs_put_bool(v->meta, "blank", false) < 0)
 			return err_oom(err);
-		(void)nfs_meta_write(w->root, NFS_VOLUMES, v->meta, NULL);
+		(void)nfs_meta_write(w, NFS_VOLUMES, v->meta, NULL);
 		return err_set(err, ENOTEMPTY, "'%s' was made blank and never mounted by volfs, but it holds files: somebody else put them there. It is protected now: echo 0 > protect, then again",
 			       v->dir);
 	}
@@ -496,15 +496,18 @@ static int write_facts(struct nfs_work *w, struct nfs_volume *v,
 	if (nfs_put_text(v->meta, "directory", v->dir) < 0)
 		return err_oom(err);
 	if (nfs_truth(v->meta, "pending") || !v->ino)
-		return nfs_meta_write(w->root, NFS_VOLUMES, v->meta, err);
+		return nfs_meta_write(w, NFS_VOLUMES, v->meta, err);
 	return nfs_settle(w, v->meta, err);
 }
 
 int nfs_do_attach(struct nfs_work *w, struct err *err)
 {
 	AUTO_VOLUME struct nfs_volume v = NFS_VOLUME_INIT;
-	int r = nfs_find(w, nfs_text(w->q, "id"), &v, err);
+	const char *id = nfs_text(w->q, "id");
+	int r = nfs_lock(w, id, err);
 
+	if (r == 0)
+		r = nfs_find(w, id, &v, err);
 	if (r < 0)
 		return r;
 	if (!v.ino || (v.meta && nfs_truth(v.meta, "pending")))
@@ -555,7 +558,7 @@ static int move(struct nfs_work *w, struct nfs_volume *v, const char *to,
 	if (!again && v->meta) {
 		if (nfs_put_text(v->meta, "renaming", to) < 0)
 			return err_oom(err);
-		r = nfs_meta_write(w->root, NFS_VOLUMES, v->meta, err);
+		r = nfs_meta_write(w, NFS_VOLUMES, v->meta, err);
 	}
 	if (r == 0 && !again)
 		r = nfs_claim(w, NULL, to, err);
@@ -631,26 +634,62 @@ static int import_find(struct nfs_work *w, const char *word,
 	return 0;
 }
 
+/* 1: the same import before got as far as its facts. It may have been cut
+ * short on either side of the rename, with the directory still hidden. */
+static int import_again(struct nfs_work *w, struct nfs_volume *v,
+			struct err *err)
+{
+	static const char *const keys[] = { "directory", "renaming" };
+	AUTO(auto_json) struct json_object *meta = NULL;
+	struct by_token b = { w->token, v };
+	char id[NFS_ID_ROOM];
+
+	if (w->root < 0 || !*w->token)
+		return 0;
+	snprintf(id, sizeof(id), "v-%.80s", w->token);
+	(void)nfs_meta_read(w->root, NFS_VOLUMES, id, &meta, NULL);
+	for (size_t i = 0; meta && i < ARRAY_SIZE(keys); i++) {
+		const char *dir = nfs_text(meta, keys[i]);
+		struct nfs_ident ident;
+
+		if (!*dir || nfs_ident(w->root, dir, &ident) < 0 ||
+		    !nfs_is_of(meta, &ident))
+			continue;
+		*v = (struct nfs_volume){ .ino = ident.ino };
+		snprintf(v->id, sizeof(v->id), "%s", id);
+		snprintf(v->dir, sizeof(v->dir), "%s", dir);
+		v->meta = STEAL(meta);
+		return 1;
+	}
+	return nfs_each_volume(w, token_each, &b, err);
+}
+
 int nfs_do_import(struct nfs_work *w, struct err *err)
 {
 	AUTO_VOLUME struct nfs_volume v = NFS_VOLUME_INIT;
 	const char *to = nfs_text(w->q, "directory");
-	struct by_token b = { w->token, &v };
 	int r = nfs_lock(w, w->token, err);
+	bool again;
 
-	if (r == 0 && *w->token)
-		r = nfs_each_volume(w, token_each, &b, err);
+	if (r == 0)
+		r = import_again(w, &v, err);
+	again = r > 0;
 	if (r == 0)
 		r = import_find(w, nfs_text(w->q, "id"), &v, err);
 	if (r == 0 && !v.meta)
 		r = adopt(w, &v, err);
 	if (r < 0)
 		return r;
+	if (!again && *to && strcmp(v.dir, to) != 0 &&
+	    faccessat(w->root, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return say_exists(to, err);
 	if (nfs_put_bool(v.meta, "managed", true) < 0 ||
 	    nfs_put_bool(v.meta, "blank", false) < 0 ||
 	    nfs_put_text(v.meta, "token", w->token) < 0)
 		return err_oom(err);
-	r = write_facts(w, &v, err);
+	/* A repeat keeps what says which name it has claimed. */
+	r = again && *to && strcmp(v.dir, to) != 0 ? 0
+						   : write_facts(w, &v, err);
 	FAULT_POINT("nfs.import.facts");
 	if (r == 0 && *to && strcmp(v.dir, to) != 0)
 		r = move(w, &v, to, err);

@@ -131,12 +131,16 @@ picture() {
 	echo "loop devices: $(loops | wc -l)"
 	echo "private mounts: $(grep -cF "$run/mnt/" /proc/self/mountinfo)"
 	echo "private directories: $(find "$run/mnt" -mindepth 2 -xdev 2>/dev/null | wc -l)"
+	[ ! -d "$dir/share" ] || (cd "$dir/share" && find . ! -path './.volfs/*/*' |
+		sed 's/before-restore-[0-9TZ:.-]*/before-restore/' | sort)
 	echo "images: $(find "$state/services" -xdev -name "*.img" 2>/dev/null | wc -l)"
 }
 
 # What is removed after the answer may take a moment.
 no_rubbish() {
 	[ "$service" != pool ] || { btrfs_clean; return; }
+	[ -z "$(find "$dir/share" \( -path '*/.volfs/new/*' -o -name '.incomplete-*' \
+		-o -path '*/.deleted/*' -o -name '.write-*' \) 2>/dev/null)" ] || return 1
 	[ -z "$(find "$images" \( -name '.new-*' -o -path '*/.deleted/*' \) 2>/dev/null)" ]
 }
 

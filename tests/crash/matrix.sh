@@ -48,6 +48,13 @@ together=(
 )
 for w in wanted/*.points; do
 	[ -e "$w" ] || continue
+	# What every job comes by is the same for each driver.
+	case $w in wanted/nfs_*)
+		w=${w#wanted/}
+		w=${w%.points}
+		grep '^nfs\.' "wanted/$w.points" | sed "s/^/${w%.*} ${w##*.} /"
+		continue ;;
+	esac
 	w=${w#wanted/}
 	w=${w%.points}
 	case $w in

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the crash cases do: prepare_X makes what is there before, act_X writes
 # the one line that is interrupted, refuse_X tells the service to refuse it.
-# For case.sh. Names that begin with "local_" are of the local driver, those with
-# "btrfs_" of the btrfs driver: there only its own fault points are of interest.
+# For case.sh. Names that begin with "local_", "btrfs_" and "nfs_" are of these
+# drivers: there only their own fault points are of interest, which for the two
+# last lie in their helper processes.
 
 service=cloud
 options=()
@@ -31,6 +32,14 @@ configure() {
 		btrfs_pool
 		config <<-END
 		services: {pool: {driver: btrfs, home: $home, quota: simple, size: 64M, refresh: 0}}
+		END
+		return ;;
+	nfs_*)
+		service=share
+		mkdir -p "$dir/share"
+		mount --bind "$dir/share" "$dir/share"
+		config <<-END
+		services: {share: {driver: nfs, mountedAt: $dir/share, onDelete: delete, refresh: 0}}
 		END
 		return ;;
 	*_early)
@@ -242,3 +251,45 @@ act_btrfs_import() { act "$tree/pool/.import/old%2Fdb" name=taken; }
 
 prepare_btrfs_remove() { unprotected; }
 act_btrfs_remove() { act_remove; }
+
+prepare_nfs_create() { :; }
+act_nfs_create() { act "$tree/share/.create/db" tag=a=b; }
+
+prepare_nfs_from_snapshot() { snapped 1; }
+act_nfs_from_snapshot() { act_from_snapshot; }
+
+prepare_nfs_rename() { made 1; }
+act_nfs_rename() { act_rename; }
+
+prepare_nfs_snapshot() { mounted 1; }
+act_nfs_snapshot() { act_snapshot; }
+
+prepare_nfs_snapshot_remove() {
+	snapped 1
+	ok wr "$tree/share/db/snapshots/first/protect" 0
+}
+act_nfs_snapshot_remove() { act_snapshot_remove; }
+
+prepare_nfs_restore() {
+	snapped 1
+	ok wr "$tree/share/db/mount" 1
+	echo changed >"$tree/share/db/data/file"
+	ok wr "$tree/share/db/unmount" 1
+}
+act_nfs_restore() { act_restore; }
+settle_nfs_restore() {
+	ok wr "$tree/share/db/mount" 1
+	is "content" kept "$(cat "$tree/share/db/data/file")"
+	ok wr "$tree/share/db/unmount" 1
+}
+
+prepare_nfs_import() { mkdir "$dir/share/.hidden" "$dir/share/archived-old"; }
+act_nfs_import() { act "$tree/share/.import/archived-old" name=taken; }
+
+prepare_nfs_remove() {
+	snapped 1
+	ok wr "$tree/share/db/snapshots/first/protect" 0
+	ok wr --rmdir "$tree/share/db/snapshots/first"
+	ok wr "$tree/share/db/protect" 0
+}
+act_nfs_remove() { act_remove; }

@@ -199,17 +199,19 @@ static void test_facts(void **state)
 {
 	AUTO(auto_json) struct json_object *o = json_object_new_object();
 	AUTO(auto_json) struct json_object *back = NULL;
+	AUTO(auto_json) struct json_object *q = json_object_new_object();
+	struct nfs_work w = { .q = q };
 	struct err err = ERR_INIT;
 	int root;
 
 	assert_int_equal(mkdir("root", 0700), 0);
-	root = dir_fd("root");
+	w.root = root = dir_fd("root");
 	assert_int_equal(nfs_meta_read(root, NFS_VOLUMES, "v-1", &back, &err),
 			 -ENOENT);
 	nfs_put_text(o, "id", "v-1");
 	nfs_put_text(o, "directory", "db");
 	nfs_put_text(o, "note", "\xff raw");
-	assert_int_equal(nfs_meta_write(root, NFS_VOLUMES, o, &err), 0);
+	assert_int_equal(nfs_meta_write(&w, NFS_VOLUMES, o, &err), 0);
 	assert_int_equal(nfs_meta_read(root, NFS_VOLUMES, "v-1", &back, &err),
 			 0);
 	assert_string_equal(nfs_text(back, "note"), "\xff raw");
