@@ -11,6 +11,19 @@ other_volume
 disk_life ext4 128M 256M
 disk_life xfs 300M 500M
 disk_life btrfs 128M 256M
+
+# Pulled while the daemon was away: the next one sees it.
+id=$(cat "$tree/cloud/other/id") serial=$(serial other)
+kill9
+ok "$plug" pull "$id" "$serial"
+start
+within 20 has "$tree/cloud/other/state" error
+says "$tree/cloud/other/error" "$serial"
+is "mounted" 1 "$(cat "$tree/cloud/other/mounted")"
+ok wr "$tree/cloud/other/unmount" 1
+is "state" available "$(cat "$tree/cloud/other/state")"
+ok wr "$tree/cloud/other/mount" 1
+untouched other other
 ok wr "$tree/cloud/other/unmount" 1
 within 10 eval '! ls /dev/sd*'
 stop

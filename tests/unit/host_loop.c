@@ -271,6 +271,51 @@ static void devices_by_identity(void **state)
 }
 
 /* Nodes are made where nobody else does. */
+/* A name and a number may be another disk's a moment later: the kernel's count
+ * of disks tells, and a helper looks at it before anything else. */
+static void another_disk_is_not_touched(void **state)
+{
+	AUTO(auto_free) char *image = NULL;
+	struct call c = host_call(20000);
+	struct err err = ERR_INIT;
+	struct loop_device loop;
+	struct device d = { .path = "" }, now, other;
+	struct fs_probe p;
+
+	NEED_HOST();
+	image = host_image("other.img", 16 * MIB);
+	assert_ok(loop_attach(image, false, &loop, &err), &err);
+	snprintf(d.path, sizeof(d.path), "%s", loop.path);
+	d.devno = loop.devno;
+	assert_ok(device_still(&d, &now, &err), &err);
+	assert_int_equal(now.size_bytes, 16 * MIB);
+	if (!now.diskseq) {
+		host_detach(image);
+		skip();
+	}
+	assert_true(device_newest() >= now.diskseq);
+	assert_ok(fs_probe(&c, &now, 16 * MIB, &p, &err), &err);
+	assert_true(p.blank);
+
+	other = now;
+	other.diskseq--;
+	assert_fails(ENODEV, device_still(&other, &d, &err), &err);
+	assert_fails(ENODEV, fs_probe(&c, &other, 16 * MIB, &p, &err), &err);
+	assert_non_null(strstr(err.text, loop.path));
+	assert_fails(ENODEV, fs_make(&c, &other, "ext4", NULL, 16 * MIB, true,
+				     &err), &err);
+	other = now;
+	other.devno++;
+	assert_fails(ENODEV, device_still(&other, &d, &err), &err);
+	assert_fails(ENODEV, fs_make(&c, &other, "ext4", NULL, 16 * MIB, true,
+				     &err), &err);
+	/* Nobody holds what is gone. */
+	assert_ok(device_check_free(&c, &other, &err), &err);
+	assert_ok(fs_probe(&c, &now, 16 * MIB, &p, &err), &err);
+	assert_true(p.blank);
+	host_detach(image);
+}
+
 static void missing_node_is_made(void **state)
 {
 	AUTO(auto_free) char *image = NULL;
@@ -310,6 +355,7 @@ static int host_tests(void)
 		cmocka_unit_test(deleted_image_is_still_released),
 		cmocka_unit_test(empty_and_read_only),
 		cmocka_unit_test(devices_by_identity),
+		cmocka_unit_test(another_disk_is_not_touched),
 		cmocka_unit_test(missing_node_is_made),
 	};
 

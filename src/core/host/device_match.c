@@ -334,12 +334,18 @@ int device_match_all(struct udev *udev, const struct device_identity *id,
 		u = udev_device_new_from_syspath(
 			udev, udev_list_entry_get_name(entry));
 		name = u ? udev_device_get_sysname(u) : NULL;
-		if (!name || device_from_sysfs(name, &d) < 0)
-			continue;
-		device_attribute(name, "hidden", hidden, sizeof(hidden));
-		if (strcmp(hidden, "1") == 0)
+		/* Loop devices have neither: there may be hundreds. */
+		if (!name || ((id->serial || id->wwn) &&
+			      strncmp(name, "loop", 4) == 0) ||
+		    device_from_sysfs(name, &d) < 0)
 			continue;
 		match = device_matches(u, name, id, &d);
+		if (match != MATCH_NOT) {
+			device_attribute(name, "hidden", hidden,
+					 sizeof(hidden));
+			if (strcmp(hidden, "1") == 0)
+				continue;
+		}
 		if (match == MATCH_NOT_YET)
 			snprintf(out->not_yet, sizeof(out->not_yet), "%s",
 				 d.path);
