@@ -7,6 +7,7 @@ tests_guest_xstate_so_LDFLAGS = -shared
 
 # The longest first: two run at once.
 GUEST_TESTS = \
+	tests/guest/systemd.sh \
 	tests/guest/disks-nvme.sh \
 	tests/guest/nfs-conformance.sh \
 	tests/guest/nfs-hang.sh \
@@ -32,5 +33,5 @@ guest-kernel:
 check-guest: all $(check_PROGRAMS) guest-kernel
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(GUEST_TESTS)"
 distclean-local:
-	rm -rf tests/guest/unpacked
+	rm -rf tests/guest/unpacked tests/guest/staged
 .PHONY: guest-kernel check-guest
