@@ -79,6 +79,11 @@ printf 'services:\n\tlocal: {}\n' | config
 launch
 wait "$pid"; is "the status of a failed start" 1 $?
 pid=
+# What it said was heard before this is.
+python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"END", "\0" + sys.argv[1])' \
+	"volfs-test-$$"
+within 20 grep -q "END$" heard.txt
 says heard.txt "STATUS="
 grep READY heard.txt && fail "a failed start says that it is ready"
 
