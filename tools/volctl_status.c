@@ -117,13 +117,16 @@ static void show_sizes(const struct ctl *ctl, struct json_object *o)
 	int64_t used = js_int(o, "usage.used_bytes", -1);
 	char text[FORMAT_MAX];
 
-	line("size", "%s", show_size(ctl, size, text));
+	if (size >= 0)
+		line("size", "%s", show_size(ctl, size, text));
 	if (total > 0 && used >= 0) {
 		char more[FORMAT_MAX];
 
-		line("used", "%s of %s (%d%%)", show_size(ctl, used, text),
+		line("used", "%s of %s (%d%%)%s", show_size(ctl, used, text),
 		     show_size(ctl, total, more),
-		     (int)((double)used * 100 / (double)total + 0.5));
+		     (int)((double)used * 100 / (double)total + 0.5),
+		     strcmp(js_str(o, "usage.scope"), "share") == 0 ?
+			     ", of all of its share" : "");
 	}
 }
 

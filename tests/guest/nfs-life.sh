@@ -11,6 +11,7 @@ mkdir $export/was-there && echo old >$export/was-there/file
 config <<END
 services:
   share: {driver: nfs, server: 127.0.0.1, path: /, options: [noatime]}
+  exports: {driver: nfs, volumes: ["docs=127.0.0.1:/was-there"]}
 END
 
 life() { # life WITH VOLUME
@@ -125,6 +126,17 @@ life() { # life WITH VOLUME
 start
 within 20 has_json "$tree/share/.status" .state ok
 life "mount.nfs" one
+
+# An export of the configuration: mounted as it is, and never changed.
+e=$tree/exports/docs
+within 20 test -d "$e"
+ok wr "$e/mount" ro
+[ -n "$(nfs_line "$e/data")" ] || fail "no nfs4 line for docs/data"
+is "content of an export" old "$(cat "$e/data/file")"
+! touch "$e/data/new" 2>/dev/null || fail "ro is not read-only"
+ok wr "$e/unmount" 1
+fails_with EPERM "$tree/exports/.remove/docs" 1
+fails_with EACCES "$tree/exports/.create/more" 1
 
 # What the share had before: seen, not changed, until it is taken over.
 w=$tree/share/was-there

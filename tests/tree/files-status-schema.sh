@@ -5,20 +5,25 @@
 . "${srcdir:-.}/tests/lib.sh"
 . "$source_dir/tests/lib/btrfs.sh"
 btrfs_pool
+mkdir "$dir/share" && mount --bind "$dir/share" "$dir/share"
 config <<END
 services:
   pool: {driver: btrfs, home: $home, quota: simple}
   local: {driver: local, size: 512M}
   cloud: {driver: sim, volumes: 3, volumeSize: 64M}
   dirs: {driver: sim, kind: directory}
+  share: {driver: nfs, mountedAt: $dir/share}
 END
 start
 within 10 has_json "$tree/cloud/.status" .state ok
 within 10 has_json "$tree/dirs/.status" .state ok
 within 10 has_json "$tree/pool/.status" .state ok
-for s in local cloud dirs pool; do
-	ok wr "$tree/$s/.create/db" size=512M
-	ok wr "$tree/$s/.create/used" size=512M
+for s in local cloud dirs pool share; do
+	# A directory of a share has no size.
+	size=size=512M sized=size_bytes
+	[ $s != share ] || size=1
+	ok wr "$tree/$s/.create/db" $size
+	ok wr "$tree/$s/.create/used" $size
 	ok wr "$tree/$s/used/mount" user=web
 	ok mkdir "$tree/$s/used/snapshots/one"
 done
@@ -45,7 +50,8 @@ has_keys() { # has_keys FILE KEY...
 	shift
 	for key; do ok jq -e "has(\"$key\")" "$f"; done
 }
-for s in local cloud dirs pool; do
+for s in local cloud dirs pool share; do
+	[ $s != share ] || sized=
 	in_order "$tree/$s/.status" "$keys_service"
 	has_keys "$tree/$s/.status" schema service driver state observed_at stale \
 		counts capabilities bounds error
@@ -54,7 +60,7 @@ for s in local cloud dirs pool; do
 		in_order "$v/status" "$keys_volume"
 		has_keys "$v/status" schema service driver kind name path id state \
 			attached mounted managed protect observed_at stale \
-			size_bytes attachments job error details snapshots
+			$sized attachments job error details snapshots
 		is "path" "$v" "$(json "$v/status" .path)"
 		is "name" "${v##*/}" "$(json "$v/status" .name)"
 		is "service" "$s" "$(json "$v/status" .service)"
@@ -83,7 +89,7 @@ for j in "$tree/.volfs/jobs"/*; do in_order "$j/status" "$keys_job"; done
 for f in mounts devices events; do
 	ok jq -e . "$tree/.volfs/$f"
 done
-is "mounts" 4 "$(wc -l <"$tree/.volfs/mounts")"
+is "mounts" 5 "$(wc -l <"$tree/.volfs/mounts")"
 # Times are RFC 3339, UTC, whole seconds.
 is "times of another form" "" "$(jq -r '[paths(type == "string") as $p | select($p[-1] | tostring | endswith("_at")) | getpath($p)][]' \
 	"$tree"/*/*/status | grep -vE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$')"

@@ -6,15 +6,20 @@
 . "$source_dir/tests/lib/btrfs.sh"
 btrfs_pool
 sim_config 'volumes: 2'
+mkdir "$dir/share" && mount --bind "$dir/share" "$dir/share"
 cat >>config.yml <<END
   pool: {driver: btrfs, home: $home, quota: simple}
   bare: {driver: btrfs, home: $home}
+  share: {driver: nfs, mountedAt: $dir/share}
 END
 start
 within 10 has_json "$tree/cloud/.status" .state ok
 within 10 has_json "$tree/bare/.status" .state ok
-for s in local cloud pool; do
-	ok wr "$tree/$s/.create/db" size=512M
+for s in local cloud pool share; do
+	# A directory of a share has no size.
+	size=size=512M
+	[ $s != share ] || size=1
+	ok wr "$tree/$s/.create/db" $size
 	# A blank snapshot, restored, would never be formatted again.
 	ok wr "$tree/$s/db/mount" 1
 	ok wr "$tree/$s/db/unmount" 1
@@ -38,7 +43,7 @@ write_all() { # write_all PATH...
 ok wr "$tree/bare/.refresh" 1
 within 10 test -d "$tree/bare/db"
 for state_now in plain attached mounted; do
-	for s in local cloud pool bare; do
+	for s in local cloud pool bare share; do
 		v=$tree/$s/db
 		case $state_now in
 		attached) ok wr "$v/attach" 1 ;;
