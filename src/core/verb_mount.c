@@ -834,9 +834,10 @@ static int run_unmount(struct job *j, struct err *err)
 	if (!v)
 		return 0;
 	job_call(j, &c);
-	/* A device stays until the last namespace lets go of it. */
+	/* A device or directory stays until the last namespace lets go of it. */
 	detach = v->local && v->local->attached_by_mount &&
-		 !(lazy && v->local->device) && !line_has(&j->line, "keep");
+		 !(lazy && (v->local->device || is_directory(j, v))) &&
+		 !line_has(&j->line, "keep");
 	if (!volume_is_mounted(v)) {
 		/* A repeat after a crash between the unmount and the detach. */
 		r = j->resumed && detach ? detach_volume(j, &c, force, err) : 0;
