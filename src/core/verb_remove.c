@@ -458,6 +458,29 @@ static bool can_rename(const struct provider *p)
 	return p->rename != NULL;
 }
 
+/* Is its data put in its place, or taken from it, just now? That goes by the
+ * name, which a rename would give away in the meantime. */
+static int check_place_is_settled(const struct job *j, struct err *err)
+{
+	struct engine *e = j->engine;
+	struct job *lists[3];
+
+	LOCK_SCOPE(&e->jobs_lock);
+	lists[0] = e->submitted;
+	lists[1] = j->svc->waiting;
+	lists[2] = j->svc->running;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		for (struct job *k = lists[i]; k; k = k->next)
+			if (k->svc == j->svc && k->serial == j->serial &&
+			    (k->verb == &verb_mount ||
+			     k->verb == &verb_unmount))
+				return err_set(err, EBUSY, "rename to '%s': "
+					       "%s, job %" PRIu64 ", is at "
+					       "work on it: wait for that",
+					       j->name, k->verb->name, k->id);
+	return 0;
+}
+
 static int check_rename(struct job *j, struct err *err)
 {
 	char raw[NAME_BYTES_MAX + 1];
@@ -469,6 +492,8 @@ static int check_rename(struct job *j, struct err *err)
 	r = raw_name(j->name, raw, err);
 	if (r == 0)
 		r = check_managed(j, v, err);
+	if (r == 0)
+		r = check_place_is_settled(j, err);
 	volume_unref(v);
 	if (r == 0 && j->svc->provider->check_name)
 		r = j->svc->provider->check_name(j->svc->session, raw, err);

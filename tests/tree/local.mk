@@ -79,6 +79,7 @@ TREE_TESTS = \
 	tests/tree/mount-auto.sh \
 	tests/tree/mount-busy.sh \
 	tests/tree/mount-by-hand.sh \
+	tests/tree/mount-renamed.sh \
 	tests/tree/mount-subpath.sh \
 	tests/tree/mount8-fstab.sh \
 	tests/tree/mount8-options.sh \
