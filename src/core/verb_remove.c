@@ -217,7 +217,8 @@ static int check_remove(struct job *j, struct err *err)
 	/* One that is still being made is judged when its turn comes. */
 	r = v->f.state == VOLUME_CREATING ? 0 : may_remove(j, v, err);
 	volume_unref(v);
-	return r;
+	/* An rmdir may be answered before its turn comes. */
+	return r == 0 && j->name_operation ? check_is_settled(j, err) : r;
 }
 
 /* Asks until the service no longer knows it. */
@@ -458,29 +459,6 @@ static bool can_rename(const struct provider *p)
 	return p->rename != NULL;
 }
 
-/* Is its data put in its place, or taken from it, just now? That goes by the
- * name, which a rename would give away in the meantime. */
-static int check_place_is_settled(const struct job *j, struct err *err)
-{
-	struct engine *e = j->engine;
-	struct job *lists[3];
-
-	LOCK_SCOPE(&e->jobs_lock);
-	lists[0] = e->submitted;
-	lists[1] = j->svc->waiting;
-	lists[2] = j->svc->running;
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		for (struct job *k = lists[i]; k; k = k->next)
-			if (k->svc == j->svc && k->serial == j->serial &&
-			    (k->verb == &verb_mount ||
-			     k->verb == &verb_unmount))
-				return err_set(err, EBUSY, "rename to '%s': "
-					       "%s, job %" PRIu64 ", is at "
-					       "work on it: wait for that",
-					       j->name, k->verb->name, k->id);
-	return 0;
-}
-
 static int check_rename(struct job *j, struct err *err)
 {
 	char raw[NAME_BYTES_MAX + 1];
@@ -493,7 +471,7 @@ static int check_rename(struct job *j, struct err *err)
 	if (r == 0)
 		r = check_managed(j, v, err);
 	if (r == 0)
-		r = check_place_is_settled(j, err);
+		r = check_is_settled(j, err);
 	volume_unref(v);
 	if (r == 0 && j->svc->provider->check_name)
 		r = j->svc->provider->check_name(j->svc->session, raw, err);
