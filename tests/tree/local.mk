@@ -101,6 +101,7 @@ TREE_TESTS = \
 	tests/tree/store-lost.sh \
 	tests/tree/store-newer.sh \
 	tests/tree/store-read-only.sh \
+	tests/tree/storm-names.sh \
 	tests/tree/superblock-lost.sh \
 	tests/tree/systemd-fstab.sh \
 	tests/tree/sysv-script.sh \
