@@ -165,8 +165,9 @@ void show_job_status(const struct object *o, struct buf *out)
 	js_time(out, "started_at", j->started_at_s);
 	js_time(out, "deadline_at", j->deadline_at_s);
 	js_number(out, "uid", j->uid);
-	js_text(out, "service", *j->service ? j->service : NULL);
-	js_text(out, "volume", *j->volume ? j->volume : NULL);
+	js_text(out, "service", j->service && *j->service ? j->service
+							: NULL);
+	js_text(out, "volume", j->volume && *j->volume ? j->volume : NULL);
 	js_text(out, "line", j->line);
 	js_time(out, "submitted_at", j->submitted_at_s);
 	js_time(out, "finished_at", j->finished_at_s);
