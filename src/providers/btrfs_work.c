@@ -717,7 +717,6 @@ static int import_it(const struct work *w, int parent, const char *entry,
 static int work_import(const struct work *w, struct err *err)
 {
 	AUTO(auto_thing) struct thing t = THING_INIT;
-	AUTO(auto_thing) struct thing there = THING_INIT;
 	AUTO(auto_fd) int parent = -1;
 	const char *id, *name;
 	char entry[PATH_ROOM + 1];
