@@ -429,6 +429,7 @@ struct entry {                    /* a directory of the share */
 	char name[NAME_BYTES_MAX + 1];
 	uint64_t ino;
 	struct json_object *meta; /* whose directory it is */
+	bool claim;               /* no volume: the name a rename goes to */
 	UT_hash_handle hh;
 };
 
@@ -569,6 +570,21 @@ static void index_match(struct nfs_work *w, struct index *x)
 		}
 }
 
+/* What a rename has claimed and not yet filled is no volume of its own: shown
+ * as one, it would have the name when the real one comes. */
+static void index_claims(struct nfs_work *w, struct index *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		const char *to = nfs_text(x->metas[i], "renaming");
+		struct entry *e = NULL;
+
+		if (*to)
+			HASH_FIND_STR(x->by_name, to, e);
+		if (e && !e->meta)
+			e->claim = nfs_has_entries(w->root, to) == 0;
+	}
+}
+
 static int index_make(struct nfs_work *w, struct index *x, struct err *err)
 {
 	int r = index_dirs(w, x, err);
@@ -578,6 +594,7 @@ static int index_make(struct nfs_work *w, struct index *x, struct err *err)
 	if (r < 0)
 		return r;
 	index_match(w, x);
+	index_claims(w, x);
 	return 0;
 }
 
@@ -620,6 +637,8 @@ int nfs_each_volume(struct nfs_work *w,
 		nfs_volume_done(&v);
 	}
 	for (e = x.by_name; r == 0 && e; e = e->hh.next) {
+		if (e->claim)
+			continue;
 		volume_of(e->meta, e->name, e->ino, &v);
 		r = each(w, &v, arg, err);
 		nfs_volume_done(&v);
