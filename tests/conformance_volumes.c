@@ -567,7 +567,8 @@ static bool tags_set(struct suite *t)
 	static const struct tag some[] = { { "b", "2" }, { "a", "1" } },
 				sorted[] = { { "a", "1" }, { "b", "2" } },
 				other[] = { { "a", "" },
-					    { "owner", "the web team" } };
+					    { "owner", "the web team" } },
+				bytes[] = { { "k\xff", "\xfe \x80" } };
 	AUTO(auto_found) struct found v = { 0 };
 	AUTO(auto_found) struct found rest = { 0 };
 	char name[64], token[64];
@@ -592,6 +593,13 @@ static bool tags_set(struct suite *t)
 		r = t->p->set_tags(t->s, &c, &v.v[0]->f, other, 2, &err);
 		NEED_OK(r, &err, "set_tags");
 		if (!tags_are(t, id, other, 2))
+			return false;
+		/* Any bytes, or a refusal: nothing may be lost by them. */
+		r = t->p->set_tags(t->s, &c, &v.v[0]->f, bytes, 1, &err);
+		if (r < 0)
+			NEED(refused(r, &err, EINVAL, "tags of any bytes"),
+			     "tags of any bytes");
+		if (!tags_are(t, id, r < 0 ? other : bytes, r < 0 ? 2 : 1))
 			return false;
 		r = t->p->set_tags(t->s, &c, &v.v[0]->f, NULL, 0, &err);
 		NEED_OK(r, &err, "set_tags to none");

@@ -173,6 +173,19 @@ static size_t utf8_char_len(const unsigned char *s)
 	return len;
 }
 
+bool text_is_utf8(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len;
+
+	for (; *s; s += len) {
+		len = utf8_char_len(s);
+		if (!len)
+			return false;
+	}
+	return true;
+}
+
 static void json_escape_byte(struct buf *b, unsigned char c)
 {
 	static const char letters[] = "btn?fr"; /* 0x08 to 0x0d */

@@ -42,6 +42,9 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
  * are not UTF-8 become U+FFFD, so that the output is always valid JSON. */
 void buf_json_string(struct buf *b, const char *text);
 
+/* Would buf_json_string() leave it as it is? */
+bool text_is_utf8(const char *text);
+
 /* Takes @len bytes, at most all, from the front. */
 void buf_drop(struct buf *b, size_t len);
 

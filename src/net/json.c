@@ -24,8 +24,8 @@ static const char *type_word(struct json_object *o)
 	return "null";
 }
 
-int json_parse(const char *text, size_t len, const char *what,
-	       struct json_object **out, struct err *err)
+static int parse(const char *text, size_t len, int flags, const char *what,
+		 struct json_object **out, struct err *err)
 {
 	AUTO(auto_tokener) struct json_tokener *tok =
 		json_tokener_new_ex(JSON_DEPTH_MAX);
@@ -41,7 +41,7 @@ int json_parse(const char *text, size_t len, const char *what,
 	 * would pass unseen. */
 	if (memchr(text, '\0', len))
 		return err_set(err, EPROTO, "%s has a NUL byte in it", what);
-	json_tokener_set_flags(tok, JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tok, flags);
 	o = json_tokener_parse_ex(tok, text, (int)len);
 	e = json_tokener_get_error(tok);
 	end = json_tokener_get_parse_end(tok);
@@ -64,6 +64,18 @@ int json_parse(const char *text, size_t len, const char *what,
 			       end);
 	*out = STEAL(o);
 	return 0;
+}
+
+int json_parse(const char *text, size_t len, const char *what,
+	       struct json_object **out, struct err *err)
+{
+	return parse(text, len, JSON_TOKENER_VALIDATE_UTF8, what, out, err);
+}
+
+int json_parse_bytes(const char *text, size_t len, const char *what,
+		     struct json_object **out, struct err *err)
+{
+	return parse(text, len, 0, what, out, err);
 }
 
 static struct json_object *member(struct json_object *o, const char *key,

@@ -32,6 +32,10 @@ DEFINE_AUTO_PTR(auto_json, struct json_object, json_object_put)
  * caller's to json_object_put(). Trailing junk is an error. */
 int json_parse(const char *text, size_t len, const char *what,
 	       struct json_object **out, struct err *err);
+/* As json_parse(), for what we wrote ourselves: texts may hold any bytes but
+ * NUL, as the names of files and tags may. */
+int json_parse_bytes(const char *text, size_t len, const char *what,
+		     struct json_object **out, struct err *err);
 
 /* NULL if missing or null. Borrowed from @o. */
 struct json_object *json_find(struct json_object *o, const char *path);

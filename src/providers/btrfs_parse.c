@@ -5,7 +5,6 @@
  */
 #include "providers/btrfs.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,28 +14,16 @@
 #include "base/escape.h"
 #include "base/parse.h"
 
-#define DEPTH_MAX 16
-
-DEFINE_AUTO_PTR(auto_tokener, struct json_tokener, json_tokener_free)
-
-/* json_parse() wants UTF-8, which file names need not be. */
+/* Texts of any bytes: file names need not be UTF-8. */
 int btrfs_json(const char *text, size_t len, const char *what,
 	       struct json_object **out, struct err *err)
 {
-	AUTO(auto_tokener) struct json_tokener *t =
-		json_tokener_new_ex(DEPTH_MAX);
 	AUTO(auto_json) struct json_object *o = NULL;
-	size_t end;
+	int r = json_parse_bytes(text, len, what, &o, err);
 
-	if (!t)
-		return err_oom(err);
-	if (len > INT32_MAX)
-		return err_set(err, EPROTO, "%s is too long", what);
-	o = json_tokener_parse_ex(t, text, (int)len);
-	end = json_tokener_get_parse_end(t);
-	while (end < len && isspace((unsigned char)text[end]))
-		end++;
-	if (!json_object_is_type(o, json_type_object) || end < len)
+	if (r < 0)
+		return r;
+	if (!json_object_is_type(o, json_type_object))
 		return err_set(err, EPROTO, "%s is no JSON object", what);
 	*out = STEAL(o);
 	return 0;

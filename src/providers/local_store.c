@@ -192,7 +192,8 @@ int local_meta_read(int fd, struct local_meta *out, struct err *err)
 	if (r < 0)
 		return err_set(err, EUCLEAN, LOCAL_META
 			       " cannot be read: %s", strerrordesc_np(-r));
-	r = json_parse(buf_str(&text), text.len, LOCAL_META, &m.json, err);
+	r = json_parse_bytes(buf_str(&text), text.len, LOCAL_META, &m.json,
+			     err);
 	if (r == 0)
 		r = meta_from_json(&m, err);
 	if (r == 0) {

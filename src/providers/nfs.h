@@ -148,8 +148,6 @@ struct nfs_ident {
 /* -ENOENT also where @path is no directory. */
 int nfs_ident(int dir, const char *path, struct nfs_ident *out);
 
-/* JSON whose texts may be any bytes; NULL where it is none. */
-struct json_object *nfs_json(const char *text, size_t len);
 /* Facts in @place (NFS_VOLUMES, NFS_SNAPSHOT_FACTS). -ENOENT: none;
  * -EUCLEAN: not what this driver writes. */
 int nfs_meta_read(int root, const char *place, const char *id,

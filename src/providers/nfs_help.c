@@ -161,9 +161,10 @@ int nfs_help(int argc, char **argv, struct json_object *reply,
 
 	if (argc != 2)
 		return err_set(err, EINVAL, "the helper of nfs takes two words");
-	q = nfs_json(argv[1], strlen(argv[1]));
-	if (!q)
-		return err_set(err, EINVAL, "the request to the helper of nfs is no JSON");
+	r = json_parse_bytes(argv[1], strlen(argv[1]),
+			     "the request to the helper of nfs", &q, err);
+	if (r < 0)
+		return r;
 	/* A daemon that is killed takes it along: the next one asks anew. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	umask(0);

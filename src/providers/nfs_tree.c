@@ -237,23 +237,6 @@ bool nfs_is_of(struct json_object *meta, const struct nfs_ident *i)
 	       !strcmp(handle, i->handle);
 }
 
-DEFINE_AUTO_PTR(auto_tokener, struct json_tokener, json_tokener_free)
-
-/* Tags are any bytes: json_parse() would insist on UTF-8. */
-struct json_object *nfs_json(const char *text, size_t len)
-{
-	AUTO(auto_tokener) struct json_tokener *t =
-		json_tokener_new_ex(JSON_DEPTH_MAX);
-	struct json_object *o = t ? json_tokener_parse_ex(t, text, (int)len)
-				  : NULL;
-	size_t end = o ? json_tokener_get_parse_end(t) : 0;
-
-	if (o && end + strspn(text + end, " \n") == len)
-		return o;
-	json_object_put(o);
-	return NULL;
-}
-
 static int file_read(int file, struct buf *out)
 {
 	char piece[8192];
@@ -313,8 +296,8 @@ int nfs_meta_read(int root, const char *place, const char *id,
 	r = file < 0 ? file : file_read(file, &text);
 	if (r < 0)
 		return nfs_fail(err, -r, "reading '%s'", path);
-	o = nfs_json(buf_str(&text), text.len);
-	if (!o || !meta_is_sound(o, id, !strcmp(place, NFS_SNAPSHOT_FACTS)))
+	if (json_parse_bytes(buf_str(&text), text.len, path, &o, NULL) < 0 ||
+	    !meta_is_sound(o, id, !strcmp(place, NFS_SNAPSHOT_FACTS)))
 		return err_set(err, EUCLEAN, "'%s' is damaged: it is not what volfs writes",
 			       path);
 	*out = STEAL(o);

@@ -361,6 +361,18 @@ static int sim_get(struct session *base, const struct call *c, const char *id,
 
 /* ---- operations: life ---- */
 
+/* Its requests are JSON. */
+static int check_tags(const struct tag *tags, uint32_t n_tags, struct err *err)
+{
+	for (uint32_t i = 0; i < n_tags; i++)
+		if (!text_is_utf8(tags[i].key) ||
+		    (tags[i].value && !text_is_utf8(tags[i].value)))
+			return err_set(err, EINVAL, "the service takes tags of "
+				       "UTF-8 text only, and tag %u is none",
+				       i + 1);
+	return 0;
+}
+
 static int make_volume(struct session *base, const struct call *c,
 		       const struct volume_spec *want, const char *snapshot,
 		       const char *volume, const struct volume_sink *out,
@@ -368,7 +380,10 @@ static int make_volume(struct session *base, const struct call *c,
 {
 	struct sim_session *s = (struct sim_session *)base;
 	AUTO(auto_buf) struct buf body = BUF_INIT(256 * 1024);
+	int r = check_tags(want->tags, want->n_tags, err);
 
+	if (r < 0)
+		return r;
 	sim_request_create(want, s->host_zone, snapshot, volume, &body);
 	return sim_ask_volume(s, c, &(struct sim_ask){
 		.method = "POST", .path = "/v1/volumes", .body = &body,
@@ -578,9 +593,12 @@ static int sim_set_tags(struct session *base, const struct call *c,
 	AUTO(auto_buf) struct buf path = BUF_INIT(2048);
 	struct retag t = { tags, n_tags, BUF_INIT(256 * 1024) };
 	const struct volume_sink sink = { .volume = retag, .arg = &t };
-	int r = sim_ask_volume(s, c, &(struct sim_ask){
-		.path = sim_path(&path, "volumes", v->id, "") }, &sink, err);
+	int r = check_tags(tags, n_tags, err);
 
+	if (r == 0)
+		r = sim_ask_volume(s, c, &(struct sim_ask){
+			.path = sim_path(&path, "volumes", v->id, "") },
+			&sink, err);
 	if (r == 0)
 		r = change(base, c, v->id, &t.body, NULL, err);
 	buf_done(&t.body);

@@ -184,6 +184,17 @@ static void json_is_always_valid(void **state)
 	}
 }
 
+static void tells_utf8(void **state)
+{
+	static const char *const none[] = { "\xff", "a\x80", "\xc0\xaf",
+					    "\xed\xa0\x80", "\xe2\x82" };
+
+	assert_true(text_is_utf8(""));
+	assert_true(text_is_utf8("plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x92\xbe"));
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+		assert_false(text_is_utf8(none[i]));
+}
+
 static void drops_from_the_front(void **state)
 {
 	AUTO(auto_buf) struct buf b = BUF_INIT(100);
@@ -209,6 +220,7 @@ int main(void)
 		cmocka_unit_test(sizes_do_not_run_over),
 		cmocka_unit_test(printf_of_every_length),
 		cmocka_unit_test(take_leaves_it_empty),
+		cmocka_unit_test(tells_utf8),
 		cmocka_unit_test(drops_from_the_front),
 		cmocka_unit_test(json_strings),
 		cmocka_unit_test(json_of_what_is_not_utf8),
