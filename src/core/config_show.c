@@ -8,6 +8,7 @@
 #include "core/config_internal.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -66,18 +67,39 @@ static size_t put_character(struct buf *out, const char *s)
 	return len;
 }
 
+/* @text with "***" for the password of a URL in it ("https://user:password@h"),
+ * the caller's to free; NULL where there is none. */
+static char *hide_password(const char *text)
+{
+	const char *user = strstr(text, "://"), *at, *colon;
+	char *shown;
+
+	user = user ? user + 3 : "";
+	at = user + strcspn(user, "/?#");
+	while (at > user && *at != '@')
+		at--;
+	colon = memchr(user, ':', (size_t)(at - user));
+	if (at == user || !colon)
+		return NULL;
+	return asprintf(&shown, "%.*s:***%s", (int)(colon - text), text, at) < 0
+		? NULL : shown;
+}
+
 /* One scalar. A '$' is doubled where the reader would replace it. A JSON
  * string is a YAML one, but for a few characters. */
 static void put_scalar(struct buf *out, const char *text, bool literal)
 {
 	AUTO(auto_buf) struct buf plain = BUF_INIT(2 * CONF_VALUE_MAX + 2);
 	AUTO(auto_buf) struct buf json = BUF_INIT(12 * CONF_VALUE_MAX + 16);
+	AUTO(auto_free) char *hidden = hide_password(text);
 	const char *p;
 
 	if (is_plain(text)) {
 		buf_puts(out, text);
 		return;
 	}
+	if (hidden)
+		text = hidden;
 	for (; *text; text++)
 		buf_puts(&plain, *text == '$' && !literal ? "$$" :
 			 (const char[]){ *text, '\0' });

@@ -437,6 +437,26 @@ static void test_secrets(void **state)
 	config_free(c);
 }
 
+/* A URL may have a password in it, which nobody declared a secret. */
+static void test_password_in_a_url(void **state)
+{
+	AUTO(auto_buf) struct buf shown = BUF_INIT(1 << 20);
+	struct config *c = load(
+		"services:\n"
+		"  s: {driver: sim, type: 'http://me:hush:a@b@host/x:y@z'}\n"
+		"  t: {driver: sim, type: 'http://host:80/x@y'}\n"
+		"  u: {driver: sim, type: 'http://me@host:80'}\n");
+
+	config_show(c, &shown);
+	assert_has(buf_str(&shown), "\"http://me:***@host/x:y@z\"");
+	assert_has(buf_str(&shown), "\"http://host:80/x@y\"");
+	assert_has(buf_str(&shown), "\"http://me@host:80\"");
+	assert_null(strstr(buf_str(&shown), "hush"));
+	assert_string_equal(config_service(c, "s")->core.type,
+			    "http://me:hush:a@b@host/x:y@z");
+	config_free(c);
+}
+
 /* Every secret is one that the log hides from then on. */
 static void test_secrets_in_the_log(void **state)
 {
@@ -883,6 +903,7 @@ int main(void)
 		cmocka_unit_test(test_refused_flags),
 		cmocka_unit_test(test_flag_args),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_password_in_a_url),
 		cmocka_unit_test(test_secrets_in_the_log),
 		cmocka_unit_test(test_unknown_keys),
 		cmocka_unit_test(test_broken_service),
