@@ -25,6 +25,7 @@
 #define VERIFY_MAX 16            /* missing volumes that are asked for singly */
 #define VERIFY_MS 10000          /* and one such question, at most */
 #define BACKOFF_MAX_MS 300000
+#define AGAIN_MS 1000            /* when there was no thread */
 #define SILENT_MIN_MS 10000      /* without a word: nobody's patience is less */
 #define SILENT_MAX_MS 60000
 
@@ -919,7 +920,9 @@ void refresh_start(struct service *s)
 	if (go && pool_run(s->engine->pool, refresh_run, service_ref(s)) < 0) {
 		pthread_mutex_lock(&s->lock);
 		s->refreshing = false;
+		s->next_refresh_ms = clock_ms() + AGAIN_MS;
 		pthread_mutex_unlock(&s->lock);
+		timer_kick(s->engine);
 		service_unref(s);
 	}
 }

@@ -479,6 +479,54 @@ static void test_no_marks(void **state)
 	}
 }
 
+static int64_t observed_at_s(void)
+{
+	struct service_info i;
+	int64_t at_s;
+
+	service_info_get(local, &i);
+	at_s = i.observed_at_s;
+	service_info_done(&i);
+	return at_s;
+}
+
+/* False after ten seconds. */
+static bool observed_after(int64_t at_s)
+{
+	for (int i = 0; i < 1000 && observed_at_s() <= at_s; i++)
+		usleep(10000);
+	return observed_at_s() > at_s;
+}
+
+/* A refresh for which no thread can be had is tried again. */
+static void test_refresh_without_thread(void **state)
+{
+	char *etc_dir = host_path("etc"), *volfs = host_path("etc/volfs");
+	char *path = host_path("etc/volfs/config.yml");
+	FILE *f;
+
+	NEED_HOST();
+	mkdir(etc_dir, 0755);
+	mkdir(volfs, 0755);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs("services: {local: {driver: local, refresh: 1s}}\n", f);
+	fclose(f);
+	start();
+	assert_true(engine_wait_recovered(engine, 10000));
+	assert_true(observed_after(0));
+	atomic_store(&no_threads, 1);
+	for (int i = 0; i < 1000 && atomic_load(&no_threads) > 0; i++)
+		usleep(10000);
+	assert_int_equal(atomic_load(&no_threads), 0);
+	assert_true(observed_after(observed_at_s()));
+	stop();
+	unlink(path);
+	free(path);
+	free(volfs);
+	free(etc_dir);
+}
+
 static int host_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +535,7 @@ static int host_tests(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_no_threads),
+		cmocka_unit_test(test_refresh_without_thread),
 		cmocka_unit_test(test_no_marks),
 	};
 
