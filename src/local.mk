@@ -8,6 +8,7 @@ libvolfs_base_a_SOURCES = \
 	src/base/err.c src/base/err.h \
 	src/base/escape.c src/base/escape.h \
 	src/base/fault.c src/base/fault.h \
+	src/base/file.c src/base/file.h \
 	src/base/log.c src/base/log.h \
 	src/base/loop.c src/base/loop.h \
 	src/base/parse.c src/base/parse.h

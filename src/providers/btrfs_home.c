@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 
 #define RECORD_MAX (1024 * 1024)  /* bytes, tags and all */
 #define LOCK_TRIES 6000           /* of 10 ms each */
@@ -211,23 +212,6 @@ int btrfs_home_lock(struct home *h, const char *id, struct err *err)
 
 /* ---- records ---- */
 
-static int read_all(int fd, struct buf *out)
-{
-	char piece[4096];
-	ssize_t n;
-
-	while ((n = read(fd, piece, sizeof(piece))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buf_append(out, piece, (size_t)n);
-		if (buf_failed(out))
-			return -buf_failed(out);
-	}
-	return 0;
-}
-
 int btrfs_record_read(int dir, const char *id, struct json_object **out,
 		      struct err *err)
 {
@@ -245,7 +229,7 @@ int btrfs_record_read(int dir, const char *id, struct json_object **out,
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, ENOENT, "there is nothing of the id '%s'",
 			       id);
-	r = fd < 0 ? -errno : read_all(fd, &text);
+	r = fd < 0 ? -errno : file_read_all(fd, &text);
 	if (r < 0)
 		return btrfs_fail(err, -r, "reading '%s'", name);
 	if (btrfs_json(buf_str(&text), text.len, "it", &o, err) < 0 ||
@@ -256,21 +240,6 @@ int btrfs_record_read(int dir, const char *id, struct json_object **out,
 		return -EUCLEAN;
 	}
 	*out = STEAL(o);
-	return 0;
-}
-
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
 	return 0;
 }
 
@@ -297,9 +266,9 @@ int btrfs_record_write(int dir, const char *id, struct json_object *o,
 	if (fd < 0)
 		r = -errno;
 	if (r == 0)
-		r = write_all(fd, text, strlen(text));
+		r = file_write_all(fd, text, strlen(text));
 	if (r == 0)
-		r = write_all(fd, "\n", 1);
+		r = file_write_all(fd, "\n", 1);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	FAULT_POINT("btrfs.record.written");

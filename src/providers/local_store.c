@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/parse.h"
 #include "net/json.h"
 
@@ -86,21 +87,8 @@ static int file_read(int fd, const char *name, struct buf *out)
 {
 	AUTO(auto_fd) int file = openat(fd, name, O_RDONLY | O_CLOEXEC |
 					O_NOFOLLOW | O_NONBLOCK);
-	char piece[4096];
-	ssize_t n;
 
-	if (file < 0)
-		return -errno;
-	while ((n = read(file, piece, sizeof(piece))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buf_append(out, piece, (size_t)n);
-		if (buf_failed(out))
-			return -buf_failed(out);
-	}
-	return 0;
+	return file < 0 ? -errno : file_read_all(file, out);
 }
 
 static int compare_tags(const void *a, const void *b)
@@ -265,21 +253,6 @@ static void meta_format(const struct local_meta *m, struct buf *b)
 	buf_puts(b, m->n_tags ? "}}\n" : "}\n");
 }
 
-static int write_all(int file, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(file, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int local_meta_write(int fd, const struct local_meta *m, struct err *err)
 {
 	AUTO(auto_buf) struct buf text = BUF_INIT(META_MAX);
@@ -300,7 +273,7 @@ int local_meta_write(int fd, const struct local_meta *m, struct err *err)
 	if (file < 0)
 		r = -errno;
 	if (r == 0)
-		r = write_all(file, buf_str(&text), text.len);
+		r = file_write_all(file, buf_str(&text), text.len);
 	if (r == 0 && fsync(file) < 0)
 		r = -errno;
 	FAULT_POINT("local.meta.written");

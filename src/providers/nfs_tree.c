@@ -19,6 +19,7 @@
 #include <uthash.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 
 /* The system's errno -> the contract's. What is not named is EIO. */
 static const struct {
@@ -237,23 +238,6 @@ bool nfs_is_of(struct json_object *meta, const struct nfs_ident *i)
 	       !strcmp(handle, i->handle);
 }
 
-static int file_read(int file, struct buf *out)
-{
-	char piece[8192];
-	ssize_t n;
-
-	while ((n = read(file, piece, sizeof(piece))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buf_append(out, piece, (size_t)n);
-		if (buf_failed(out))
-			return -buf_failed(out);
-	}
-	return 0;
-}
-
 static bool is_entry_name(const char *name)
 {
 	size_t len = strlen(name);
@@ -293,7 +277,7 @@ int nfs_meta_read(int root, const char *place, const char *id,
 	if (file == -ENOENT || file == -ENOTDIR)
 		return err_set(err, ENOENT, "nothing here has the id '%.64s'",
 			       id);
-	r = file < 0 ? file : file_read(file, &text);
+	r = file < 0 ? file : file_read_all(file, &text);
 	if (r < 0)
 		return nfs_fail(err, -r, "reading '%s'", path);
 	if (json_parse_bytes(buf_str(&text), text.len, path, &o, NULL) < 0 ||
@@ -302,21 +286,6 @@ int nfs_meta_read(int root, const char *place, const char *id,
 			       path);
 	*out = STEAL(o);
 	return 0;
-}
-
-static int write_all(int file, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(file, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return fsync(file) < 0 ? -errno : 0;
 }
 
 /* Of this machine, so that what a crash left is written over: only machines
@@ -354,7 +323,10 @@ int nfs_meta_write(struct nfs_work *w, const char *place,
 		unlinkat(dir, fresh, 0);
 		file = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL |
 			      O_CLOEXEC | O_NOFOLLOW, 0600);
-		r = file < 0 ? -errno : write_all(file, text, strlen(text));
+		r = file < 0 ? -errno
+			     : file_write_all(file, text, strlen(text));
+		if (r == 0 && fsync(file) < 0)
+			r = -errno;
 	}
 	FAULT_POINT("nfs.facts.written");
 	if (r == 0 && renameat(dir, fresh, dir, id) < 0)
