@@ -45,6 +45,7 @@ configure() {
 	*_early)
 		options=('answerWithin: 20ms' 'latency: 60ms') ;;
 	import) options=('volumes: 1' 'volumeSize: 64M') ;;
+	dismiss) options=('lag: 10m' 'requestTimeout: 1s') ;;
 	esac
 	{
 		echo "services: {cloud: {driver: sim, size: 64M, refresh: 0"
@@ -89,6 +90,15 @@ refuse_from_snapshot() { refuse create; }
 prepare_from_volume() { snapped; }
 act_from_volume() { act "$tree/$service/.create/copy" from=db; }
 refuse_from_volume() { refuse create; }
+
+# A creation without a verdict, at a service whose listings lag.
+prepare_dismiss() {
+	sim POST /admin/rules '{"op":"create","action":"lost"}' >/dev/null
+	wr "$tree/$service/.create/db" size=64M >/dev/null
+	sim DELETE /admin/rules >/dev/null
+	is "state" error "$(cat "$tree/$service/db/state")"
+}
+act_dismiss() { act "$tree/$service/.remove/db" 1; }
 
 prepare_attach() { made; }
 act_attach() { act "$tree/$service/db/attach" 1; }
