@@ -635,7 +635,8 @@ static int cmp_snapshot_name(const void *a, const void *b)
 /* Of the newcomers that got one name, all but the first have their id. */
 static void rename_twins(struct snapshot **new, size_t n)
 {
-	qsort(new, n, sizeof(*new), cmp_snapshot_name);
+	if (n)
+		qsort(new, n, sizeof(*new), cmp_snapshot_name);
 	for (size_t i = n; i-- > 1;) {
 		struct snapshot *sn = new[i], *other;
 		char name[NAME_BYTES_MAX + 1];

@@ -54,8 +54,11 @@ sim_is_clean
 # One that was refused has made nothing, and nothing is made to remove it.
 rule '{"op":"create","action":"end-error","times":1}'
 rule '{"op":"create","action":"fail","status":403,"code":"QuotaExceeded"}'
+# Late, so that the caller is gone by then.
+sim POST /admin/settings '{"latency_ms":"300"}' >/dev/null
 ok wr "$c/.create/refused" "async size=64M"
 within 10 has "$c/refused/state" error
+sim POST /admin/settings '{"latency_ms":"0"}' >/dev/null
 rule
 before=$(sim GET /admin/counts | jq '.by_op.create')
 ok wr "$c/.remove/refused" 1
