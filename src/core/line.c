@@ -296,27 +296,33 @@ static void usage_word(const struct verb *v, const struct word_spec *w,
 	buf_putc(out, '\n');
 }
 
-/* The verb's example, where the driver has what it speaks of. */
-static const char *example_of(const struct verb *v, const struct provider *p,
-			      struct service *svc)
+static bool service_has_word(const struct service *svc,
+			     const struct word_spec *w)
 {
+	return !w->notion || !svc || !service_provider(svc) ||
+	       service_notes(svc, w->notion);
+}
+
+/* The verb's example, where the service has what it speaks of. */
+static const char *example_of(const struct verb *v, const struct service *svc)
+{
+	const struct provider *p = svc ? service_provider(svc) : NULL;
 	struct err ignored = ERR_INIT;
 	struct line l = { .n = 0 };
+	bool whole = true;
 
-	if (!v->example ||
-	    (svc && !service_notes(svc, NOTION_SIZE) &&
-	     strncmp(v->example, "size=", 5) == 0) ||
-	    line_parse(v->example, strlen(v->example), v, p, &l,
-		       &ignored) < 0)
+	if (!v->example || line_parse(v->example, strlen(v->example), v, p, &l,
+				      &ignored) < 0)
 		return "1";
+	for (size_t i = 0; i < l.n; i++)
+		whole &= service_has_word(svc, l.words[i].spec);
 	line_done(&l);
-	return v->example;
+	return whole ? v->example : "1";
 }
 
 void verb_usage(const struct verb *v, struct service *svc, const char *path,
 		struct buf *out)
 {
-	const struct provider *p = svc ? service_provider(svc) : NULL;
 	char wait[FORMAT_MAX] = "60s";
 	size_t start = out->len;
 
@@ -324,8 +330,7 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 	buf_printf(out, "Write one line:  [async] [dry-run] [timeout=DURATION] "
 		   "[1]%s\n\n", words_of(v)->key ? " WORD ..." : "");
 	for (const struct word_spec *w = words_of(v); w->key; w++)
-		if (word_is_served(w, p) &&
-		    (!w->notion || !p || service_notes(svc, w->notion)))
+		if (service_has_word(svc, w))
 			usage_word(v, w, svc, out);
 	if (svc)
 		format_duration_ms(wait,
@@ -336,7 +341,7 @@ void verb_usage(const struct verb *v, struct service *svc, const char *path,
 		   "  timeout=DURATION     Wait so long for the result; the job "
 		   "goes on. Default: %s.\n", wait);
 	buf_printf(out, "\nExample:\n    echo '%s' > %s\n",
-		   example_of(v, p, svc), path ? path : v->name);
+		   example_of(v, svc), path ? path : v->name);
 	buf_printf(out, "The write's errno is the result; its sentence is in "
 		   "%s.\n",
 		   v->target == TARGET_DAEMON ? "the log and in .volfs/events"
