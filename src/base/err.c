@@ -212,6 +212,20 @@ void err_set_code(struct err *e, const char *code, const char *request)
 		word_store(e->request, sizeof(e->request), request);
 }
 
+int err_mapped(struct err *e, const struct err_map *map, int num,
+	       const char *text, const char *hint)
+{
+	const char *words = strerrordesc_np(num);
+
+	while (map->from && map->from != num)
+		map++;
+	/* The kernel lets through numbers of its own: NFS's 512. */
+	err_set(e, map->from ? map->to : EIO, "%s: %s%s [%s]", text,
+		words ? words : "unknown error", hint, err_name(num));
+	err_set_code(e, err_name(num), NULL);
+	return -(map->from ? map->to : EIO);
+}
+
 int err_oom(struct err *e)
 {
 	return err_vset(e, ENOMEM, "out of memory");

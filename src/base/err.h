@@ -39,6 +39,17 @@ void err_set_code(struct err *e, const char *code, const char *request);
 int err_errno(struct err *e, int num, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The system's errno -> the contract's; { 0, 0 } ends a list of them. */
+struct err_map {
+	int from, to;
+};
+
+/* "@text: the system's words for @num@hint [NAME]" (@hint may be ""), as the
+ * errno that @map has for it, else EIO; the name is the code. Return: the
+ * negative errno. */
+int err_mapped(struct err *e, const struct err_map *map, int num,
+	       const char *text, const char *hint);
+
 /* Return: -ENOMEM, with a sentence that took no memory. */
 int err_oom(struct err *e);
 

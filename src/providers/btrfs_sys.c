@@ -28,9 +28,7 @@
 
 /* The kernel's errno -> the contract's. What is not named is EIO. A missing
  * path is not ENOENT: the core would believe that a volume is gone. */
-static const struct {
-	int from, to;
-} errno_table[] = {
+static const struct err_map errno_table[] = {
 	{ ENOSPC, ENOSPC },	{ EDQUOT, EDQUOT },
 	{ EROFS, EROFS },	{ EACCES, EACCES },
 	{ EPERM, EACCES },	{ EEXIST, EEXIST },
@@ -39,25 +37,18 @@ static const struct {
 	{ EXDEV, EBUSY },	{ ENFILE, EAGAIN },
 	{ EMFILE, EAGAIN },	{ EUCLEAN, EUCLEAN },
 	{ ENOTEMPTY, ENOTEMPTY }, { EMLINK, ENOSPC },
+	{ 0, 0 },
 };
 
 int btrfs_fail(struct err *err, int num, const char *fmt, ...)
 {
-	int to = EIO;
 	char text[400];
 	va_list ap;
-	size_t i;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (i = 0; i < ARRAY_SIZE(errno_table); i++)
-		if (errno_table[i].from == num)
-			to = errno_table[i].to;
-	err_set(err, to, "%s: %s [%s]", text, strerrordesc_np(num),
-		err_name(num));
-	err_set_code(err, err_name(num), NULL);
-	return -to;
+	return err_mapped(err, errno_table, num, text, "");
 }
 
 /* ---- subvolumes ---- */

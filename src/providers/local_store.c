@@ -28,34 +28,25 @@
 #define BEGIN_WAIT_MS 5
 
 /* The system's errno -> the contract's. What is not named is EIO. */
-static const struct {
-	int from, to;
-} errno_table[] = {
+static const struct err_map errno_table[] = {
 	{ ENOSPC, ENOSPC },   { EDQUOT, EDQUOT },	{ EROFS, EROFS },
 	{ EACCES, EACCES },   { EPERM, EACCES },	{ EEXIST, EEXIST },
 	{ EBUSY, EBUSY },     { ETXTBSY, EBUSY },	{ EFBIG, EINVAL },
 	{ ENOMEM, ENOMEM },   { ENAMETOOLONG, EINVAL }, { EXDEV, EXDEV },
 	{ ENFILE, EAGAIN },   { EMFILE, EAGAIN },	{ EINTR, EINTR },
 	{ EUCLEAN, EUCLEAN }, { ENOTEMPTY, ENOTEMPTY },
+	{ 0, 0 },
 };
 
 int local_fail(struct err *err, int num, const char *fmt, ...)
 {
-	int to = EIO;
 	char text[400];
 	va_list ap;
-	size_t i;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (i = 0; i < ARRAY_SIZE(errno_table); i++)
-		if (errno_table[i].from == num)
-			to = errno_table[i].to;
-	err_set(err, to, "%s: %s [%s]", text, strerrordesc_np(num),
-		err_name(num));
-	err_set_code(err, err_name(num), NULL);
-	return -to;
+	return err_mapped(err, errno_table, num, text, "");
 }
 
 void local_id_make(char out[LOCAL_ID_ROOM], const char *prefix)

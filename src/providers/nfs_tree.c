@@ -22,9 +22,7 @@
 #include "base/file.h"
 
 /* The system's errno -> the contract's. What is not named is EIO. */
-static const struct {
-	int from, to;
-} errno_table[] = {
+static const struct err_map errno_table[] = {
 	{ ENOSPC, ENOSPC },	  { EDQUOT, EDQUOT },
 	{ EROFS, EROFS },	  { EACCES, EACCES },
 	{ EPERM, EACCES },	  { EEXIST, EEXIST },
@@ -35,30 +33,23 @@ static const struct {
 	{ ESTALE, ESTALE },	  { ETIMEDOUT, EHOSTUNREACH },
 	{ ECONNREFUSED, EHOSTUNREACH }, { EHOSTUNREACH, EHOSTUNREACH },
 	{ ENETUNREACH, EHOSTUNREACH }, { EFBIG, ENOSPC },
+	{ 0, 0 },
 };
 
 int nfs_fail(struct err *err, int num, const char *fmt, ...)
 {
 	const char *hint = "";
-	int to = EIO;
 	char text[300];
 	va_list ap;
-	size_t i;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (i = 0; i < ARRAY_SIZE(errno_table); i++)
-		if (errno_table[i].from == num)
-			to = errno_table[i].to;
-	if (to == EACCES)
+	if (num == EACCES || num == EPERM)
 		hint = "; an export that squashes root refuses this: no_root_squash";
-	if (to == ESTALE)
+	else if (num == ESTALE)
 		hint = "; the directory was made anew on the server";
-	err_set(err, to, "%s: %s%s [%s]", text, strerrordesc_np(num), hint,
-		err_name(num));
-	err_set_code(err, err_name(num), NULL);
-	return -to;
+	return err_mapped(err, errno_table, num, text, hint);
 }
 
 /*

@@ -163,6 +163,25 @@ static void refuses_other_words(void **state)
 	assert_int_equal(err_number(NULL), -1);
 }
 
+static void mapped_errnos(void **state)
+{
+	static const struct err_map map[] = { { EPERM, EACCES },
+					      { ENOSPC, ENOSPC }, { 0, 0 } };
+	struct err e = ERR_INIT;
+
+	assert_int_equal(err_mapped(&e, map, EPERM, "open 'x'", "; ask root"),
+			 -EACCES);
+	assert_int_equal(e.num, EACCES);
+	assert_string_equal(e.code, "EPERM");
+	assert_string_equal(e.text, "open 'x': Operation not permitted; ask "
+				    "root [EPERM]");
+	assert_int_equal(err_mapped(&e, map, ENOTTY, "ioctl", ""), -EIO);
+	assert_string_equal(e.code, "ENOTTY");
+	assert_int_equal(err_mapped(&e, map, 512, "read", ""), -EIO);
+	assert_string_equal(e.text, "read: unknown error [E512]");
+	assert_int_equal(err_mapped(NULL, map, ENOSPC, "write", ""), -ENOSPC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +195,7 @@ int main(void)
 		cmocka_unit_test(names_the_contract),
 		cmocka_unit_test(names_round_trip),
 		cmocka_unit_test(refuses_other_words),
+		cmocka_unit_test(mapped_errnos),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
