@@ -57,7 +57,9 @@ static int parse(const char *text, size_t len, int flags, const char *what,
 	if (e != json_tokener_success)
 		return err_set(err, EPROTO, "%s is not JSON: %s at byte %zu",
 			       what, json_tokener_error_desc(e), end);
-	end += strspn(text + end, " \t\r\n");
+	/* TEXT need not end in a NUL byte, and has none. */
+	while (end < len && strchr(" \t\r\n", text[end]))
+		end++;
 	if (end < len)
 		return err_set(err, EPROTO,
 			       "%s goes on after its end, at byte %zu", what,
