@@ -51,6 +51,7 @@ struct engine {
 	struct job **jobs;               /* kept ones, ascending id */
 	size_t n_jobs, room_jobs;
 	struct job *submitted, **submitted_tail; /* for the admission thread */
+	struct job *admitting;           /* which has taken these */
 	struct job *unstarted;           /* of the daemon itself, for want of a
 				      * thread */
 	int64_t start_again_ms;          /* when jobs are tried again for which
@@ -417,6 +418,20 @@ void job_target(const struct job *j, char *out, size_t room);
 bool job_cancel(struct engine *e, uint64_t id);
 /* Under jobs_lock: the job that runs or waits for this volume, or NULL. */
 struct job *job_of_volume(struct service *s, uint64_t serial);
+/* Takes jobs_lock: does one run, wait, or come? */
+bool volume_has_job(struct service *s, uint64_t serial);
+/* The volume that has the name which a creation is to make; 0: none. */
+uint64_t job_names_volume(const struct job *j);
+/* Under jobs_lock, of a job that is in no list yet: an equal line of the same
+ * user on the same object, waiting or running, or NULL; @named: what
+ * job_names_volume() said before. */
+struct job *job_equal(const struct job *j, uint64_t named);
+/* Likewise. -EAGAIN: the service's limits. */
+int job_check_room(const struct job *j, struct err *err);
+/* Likewise. -EBUSY while a job that mounts, unmounts, attaches or detaches the
+ * volume runs or waits, for a name operation: it may be answered before its
+ * turn, and would give the name away under that one's hands. */
+int job_check_rest(const struct job *j, struct err *err);
 void job_answer_early(struct job *j);
 void jobs_prune(struct engine *e);
 struct waiter *waiter_add(struct job *j,

@@ -125,17 +125,6 @@ struct job *job_find(struct engine *e, uint64_t id)
 	return NULL;
 }
 
-struct job *job_of_volume(struct service *s, uint64_t serial)
-{
-	for (struct job *j = s->running; j; j = j->next)
-		if (j->serial == serial)
-			return j;
-	for (struct job *j = s->waiting; j; j = j->next)
-		if (j->serial == serial)
-			return j;
-	return NULL;
-}
-
 /* ---- what a worker tells while it runs ---- */
 
 struct job_view *job_view_new(const struct job *j)
@@ -630,14 +619,24 @@ int64_t jobs_start_again(struct engine *e, int64_t now_ms)
 
 /* ---- admission ---- */
 
+/* Under jobs_lock. */
+static void leave_admission(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	j->admitted = true;
+	if (e->admitting == j)
+		e->admitting = j->next;
+	j->next = NULL;
+}
+
 void job_queue(struct job *j)
 {
 	struct service *s = j->svc;
 	struct engine *e = j->engine;
 
 	pthread_mutex_lock(&e->jobs_lock);
-	j->admitted = true;
-	j->next = NULL;
+	leave_admission(j);
 	if (!s) {
 		start_daemon_job(e, job_ref(j));
 	} else {
@@ -669,7 +668,9 @@ static void admit_job(struct job *j)
 static void refuse(struct job *j, struct err *err)
 {
 	j->refused = true;
-	j->admitted = true;
+	pthread_mutex_lock(&j->engine->jobs_lock);
+	leave_admission(j);
+	pthread_mutex_unlock(&j->engine->jobs_lock);
 	finish_job(job_ref(j), -err->num, err);
 }
 
@@ -718,7 +719,6 @@ static void admit_batch(struct engine *e, struct job *list)
 		err_wrap(&err, "the request could not be recorded");
 	for (j = list; j; j = next) {
 		next = j->next;
-		j->next = NULL;
 		if (r < 0) {
 			refuse(j, &err);
 		} else {
@@ -740,7 +740,7 @@ void *jobs_admission(void *arg)
 		pthread_mutex_lock(&e->jobs_lock);
 		while (!e->submitted && !e->stopping)
 			pthread_cond_wait(&e->admission_wake, &e->jobs_lock);
-		list = e->submitted;
+		list = e->admitting = e->submitted;
 		e->submitted = NULL;
 		e->submitted_tail = &e->submitted;
 		pthread_mutex_unlock(&e->jobs_lock);
@@ -753,71 +753,6 @@ void *jobs_admission(void *arg)
 }
 
 /* ---- submission ---- */
-
-/* The volume that has the name which @j is to make; 0: none. */
-static uint64_t serial_of_name(const struct job *j)
-{
-	struct volume *v = j->verb == &verb_create
-				   ? service_volume_named(j->svc, j->name)
-				   : NULL;
-	uint64_t serial = v ? v->node->serial : 0;
-
-	volume_unref(v);
-	return serial;
-}
-
-/* A creation whose volume has been renamed or removed since makes nothing of
- * that name any more: the same line asks for a new one. */
-static bool makes_another(const struct job *k, uint64_t named)
-{
-	return k->verb == &verb_create && k->admitted && k->serial != named;
-}
-
-/* An equal line of the same user on the same object, waiting or running;
- * under jobs_lock. @named: of serial_of_name(). */
-static struct job *find_equal(struct engine *e, const struct job *j,
-			      uint64_t named)
-{
-	struct job *lists[] = { e->submitted, j->svc ? j->svc->waiting : NULL,
-				j->svc ? j->svc->running : NULL };
-
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		for (struct job *k = lists[i]; k; k = k->next)
-			if (k->verb == j->verb && k->svc == j->svc &&
-			    k->uid == j->uid && k->setting == j->setting &&
-			    k->snapshot == j->snapshot &&
-			    (k->serial == j->serial || !j->serial) &&
-			    strcmp(k->text, j->text) == 0 &&
-			    strcmp(k->name ? k->name : "",
-				   j->name ? j->name : "") == 0 &&
-			    !makes_another(k, named))
-				return k;
-	return NULL;
-}
-
-/* Too many of them? Under jobs_lock. */
-static int check_limits(struct engine *e, const struct job *j, struct err *err)
-{
-	const struct service_options *o = &j->svc->config->core;
-	unsigned mine = 0, all = j->svc->n_waiting;
-
-	for (struct job *k = e->submitted; k; k = k->next) {
-		all += k->svc == j->svc;
-		mine += k->svc == j->svc && k->uid == j->uid;
-	}
-	for (struct job *k = j->svc->waiting; k; k = k->next)
-		mine += k->uid == j->uid;
-	if (o->max_waiting && all >= o->max_waiting)
-		return err_set(err, EAGAIN, "%s: %u jobs of service '%s' wait "
-			       "already (maxWaiting): try again later",
-			       j->verb->name, all, j->svc->name);
-	if (o->max_waiting_per_user && j->uid &&
-	    mine >= o->max_waiting_per_user)
-		return err_set(err, EAGAIN, "%s: %u jobs of user %u wait "
-			       "already (maxWaitingPerUser): try again later",
-			       j->verb->name, mine, j->uid);
-	return 0;
-}
 
 static void make_token(char *out, size_t room)
 {
@@ -905,13 +840,14 @@ static int enqueue(struct engine *e, struct job *j, const struct immediate *to,
 						 : NULL;
 	int64_t wait_ms = j->line.timeout_ms >= 0 ? j->line.timeout_ms
 			  : o ? (int64_t)o->answer_timeout_ms : 60000;
-	uint64_t named = serial_of_name(j);
+	uint64_t named = job_names_volume(j);
 	struct job *equal;
 	struct waiter *w;
 
 	LOCK_SCOPE(&e->jobs_lock);
-	equal = find_equal(e, j, named);
-	if (!equal && j->svc && check_limits(e, j, err) < 0)
+	equal = job_equal(j, named);
+	if (!equal && (job_check_room(j, err) < 0 ||
+		       job_check_rest(j, err) < 0))
 		return -err->num;
 	if (j->name_operation && o)
 		wait_ms = j->svc->slow_verdicts >= 3

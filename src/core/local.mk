@@ -26,6 +26,7 @@ libvolfs_core_a_SOURCES += \
 	src/core/inventory.c \
 	src/core/job.c \
 	src/core/job_info.c \
+	src/core/job_peers.c \
 	src/core/job_store.c \
 	src/core/line.c \
 	src/core/device_care.c \

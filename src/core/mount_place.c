@@ -87,31 +87,3 @@ int mount_is_as_asked(const struct job *j, const struct volume *v,
 	}
 	return 0;
 }
-
-/* What puts a volume to its place in this host, or takes it from there: by its
- * name, or so that it is in use afterwards. */
-static bool is_at_its_place(const struct job *k)
-{
-	return k->verb == &verb_mount || k->verb == &verb_unmount ||
-	       k->verb == &verb_attach || k->verb == &verb_detach;
-}
-
-int check_is_settled(const struct job *j, struct err *err)
-{
-	struct engine *e = j->engine;
-	struct job *lists[3];
-
-	LOCK_SCOPE(&e->jobs_lock);
-	lists[0] = j->svc->running;
-	lists[1] = j->svc->waiting;
-	lists[2] = e->submitted;
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		for (struct job *k = lists[i]; k; k = k->next)
-			if (k->svc == j->svc && k->serial == j->serial &&
-			    is_at_its_place(k))
-				return err_set(err, EBUSY, "%s '%s': %s, job %"
-					       PRIu64 ", is at work on it: "
-					       "wait for that", j->verb->name,
-					       j->name, k->verb->name, k->id);
-	return 0;
-}

@@ -64,15 +64,9 @@ static int push(void *array, size_t *n, size_t *room, void *item)
 	return 0;
 }
 
-static bool has_job(struct service *s, uint64_t serial)
-{
-	LOCK_SCOPE(&s->engine->jobs_lock);
-	return job_of_volume(s, serial) != NULL;
-}
-
 static bool touched_since(struct service *s, struct volume *v, uint64_t began)
 {
-	if (has_job(s, v->node->serial))
+	if (volume_has_job(s, v->node->serial))
 		return true;
 	LOCK_SCOPE(&s->lock);
 	return v->node->touched > began;
@@ -135,7 +129,7 @@ static bool resolve_placeholder(struct service *s, const struct volume_facts *f,
 	if (!v)
 		return false;
 	token = f->token && v->f.token && strcmp(f->token, v->f.token) == 0;
-	running = has_job(s, v->node->serial);
+	running = volume_has_job(s, v->node->serial);
 	if (token && !running)
 		volume_update(s, v->node->serial,
 			      &(struct volume_update){
@@ -347,7 +341,7 @@ static void apply_renames(struct listing *l, struct volume **some, size_t n)
 		if (!v)
 			continue;
 		if (v->f.name && !volume_is_mounted(v) &&
-		    !volume_is_attached(v) && !has_job(l->s, serial) &&
+		    !volume_is_attached(v) && !volume_has_job(l->s, serial) &&
 		    name_escape(v->f.name, strlen(v->f.name), name,
 				sizeof(name)) > 0 &&
 		    strcmp(name, v->name) != 0) {

@@ -79,10 +79,6 @@ int mount_place(struct service *s, const struct volume *v, struct err *err);
 /* Is the mount that is there what the line asks for? 0 or -EBUSY. */
 int mount_is_as_asked(const struct job *j, const struct volume *v,
 		      struct err *err);
-/* -EBUSY while a job that mounts, unmounts, attaches or detaches the volume runs
- * or waits. A name operation that is answered before its turn would give the
- * name away under its hands. */
-int check_is_settled(const struct job *j, struct err *err);
 /* Is @word one of the comma-separated @options? */
 bool options_have(const char *options, const char *word, size_t len);
 

@@ -864,10 +864,7 @@ static int check_unmount(struct job *j, struct err *err)
 
 	if (!v)
 		return -err->num;
-	pthread_mutex_lock(&j->engine->jobs_lock);
-	busy = job_of_volume(j->svc, j->serial) != NULL;
-	pthread_mutex_unlock(&j->engine->jobs_lock);
-	busy |= volume_is_mounted(v);
+	busy = volume_is_mounted(v) || volume_has_job(j->svc, j->serial);
 	volume_unref(v);
 	return busy ? 0 : 1;
 }

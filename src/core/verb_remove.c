@@ -217,8 +217,7 @@ static int check_remove(struct job *j, struct err *err)
 	/* One that is still being made is judged when its turn comes. */
 	r = v->f.state == VOLUME_CREATING ? 0 : may_remove(j, v, err);
 	volume_unref(v);
-	/* An rmdir may be answered before its turn comes. */
-	return r == 0 && j->name_operation ? check_is_settled(j, err) : r;
+	return r;
 }
 
 /* Asks until the service no longer knows it. */
@@ -470,8 +469,6 @@ static int check_rename(struct job *j, struct err *err)
 	r = raw_name(j->name, raw, err);
 	if (r == 0)
 		r = check_managed(j, v, err);
-	if (r == 0)
-		r = check_is_settled(j, err);
 	volume_unref(v);
 	if (r == 0 && j->svc->provider->check_name)
 		r = j->svc->provider->check_name(j->svc->session, raw, err);

@@ -7,7 +7,7 @@ need python3
 config <<END
 services: {local: {driver: local, size: 64M}}
 END
-start --log-level error
+start
 cat >"$dir/client.py" <<'END'
 import errno, os, random, sys
 local = sys.argv[1] + "/local"
@@ -47,6 +47,7 @@ within 30 has_json "$tree/local/.status" .counts.jobs_waiting 0
 for v in "$tree"/local/q*; do
 	[ -d "$v" ] || continue
 	ok wr "$v/unmount" lazy
+	[ "$(cat "$v/mounted")" = 0 ] || cat "$v/error"
 	is "mounted, ${v##*/}" 0 "$(cat "$v/mounted")"
 	ok wr "$v/detach" 1
 	ok wr "$v/protect" 0
