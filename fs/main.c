@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "core/host/helper.h"
 #include "core/provider.h"
@@ -29,6 +29,7 @@ extern char **environ;
 #define STOP_GRACE_MS 5000
 #define RECOVER_MS 2000
 #define DOWN_ANSWER_MS 2000
+#define LOCK_MS 3000
 
 static const char help_text[] =
 "Usage: volfsd [OPTION]... [MOUNTPOINT]\n"
@@ -305,7 +306,9 @@ static int run_dir_lock(const char *run, struct err *err)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_errno(err, errno, "open '%s'", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	/* A child that a killed daemon was just starting has it a moment
+	 * longer. */
+	if (file_lock(fd, LOCK_MS) == 0)
 		return 0;
 	close(fd);
 	return err_set(err, EBUSY, "the run directory '%s' is in use by another "

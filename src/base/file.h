@@ -3,6 +3,7 @@
 #define VOLFS_BASE_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -12,5 +13,9 @@
 /* To the end of the file. -E2BIG over the ceiling of @out. */
 int file_read_all(int fd, struct buf *out);
 int file_write_all(int fd, const void *data, size_t len);
+
+/* flock() for this descriptor alone, tried again for up to @most_ms. 0;
+ * -EWOULDBLOCK: another has it still. */
+int file_lock(int fd, int64_t most_ms);
 
 #endif

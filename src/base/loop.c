@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -21,6 +20,7 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/parse.h"
 
 /* How long the flock() of an image is waited for: another volfs process holds
@@ -204,9 +204,9 @@ static int loop_open_same(const struct loop_device *d, int flags,
  * so would its lock. */
 static int image_lock(const char *image, bool read_only, struct err *err)
 {
-	int64_t end_ms = clock_ms() + LOOP_LOCK_MS;
 	AUTO(auto_fd) int fd = -1;
 	struct stat st;
+	int r;
 
 	fd = open(image, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC |
 				 O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -217,17 +217,13 @@ static int image_lock(const char *image, bool read_only, struct err *err)
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, EINVAL, "'%s' is not a regular file: only "
 			       "files are attached to loop devices", image);
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_errno(err, errno, "lock the image '%s'",
-					 image);
-		if (clock_ms() >= end_ms)
-			return err_set(err, EBUSY, "the image '%s' has been "
-				       "locked by another process for %d s: "
-				       "see lslocks", image,
-				       LOOP_LOCK_MS / 1000);
-		sleep_random_ms(20);
-	}
+	r = file_lock(fd, LOOP_LOCK_MS);
+	if (r == -EWOULDBLOCK)
+		return err_set(err, EBUSY, "the image '%s' has been locked by "
+			       "another process for %d s: see lslocks", image,
+			       LOOP_LOCK_MS / 1000);
+	if (r < 0)
+		return err_errno(err, -r, "lock the image '%s'", image);
 	return STEAL_FD(fd);
 }
 

@@ -6,14 +6,15 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/parse.h"
 
+#define LOCK_MS 3000
 #define LOCK_NAME "volfs.lock"
 #define DATABASE_NAME "volfs.db"
 #define RESERVE_NAME "reserve"
@@ -62,17 +63,18 @@ int store_dir_lock(struct store *st, struct err *err)
 				      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 				      0600);
 	char text[32];
-	int len;
+	int len, r;
 
 	if (fd < 0)
 		return err_errno(err, errno, "open '%s/" LOCK_NAME "'",
 				 st->dir);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			return lock_refused(st, fd, err);
-		return err_errno(err, errno, "lock '%s/" LOCK_NAME "'",
-				 st->dir);
-	}
+	/* A child that a killed daemon was just starting has it a moment
+	 * longer. */
+	r = file_lock(fd, LOCK_MS);
+	if (r == -EWOULDBLOCK)
+		return lock_refused(st, fd, err);
+	if (r < 0)
+		return err_errno(err, -r, "lock '%s/" LOCK_NAME "'", st->dir);
 	/* Of fixed width, written in place: works on a full disk too, where
 	 * the file is there already. The lock counts, the text only informs,
 	 * so a failure here is none of the caller's. */

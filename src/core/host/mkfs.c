@@ -16,12 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/parse.h"
 #include "core/host/commands.h"
 
@@ -46,21 +46,18 @@ struct mkfs_job {
 static int mkfs_open(const struct mkfs_job *m, struct err *err)
 {
 	AUTO(auto_fd) int fd = -1;
-	struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
-	int exclusive;
+	int exclusive, r;
 
 	fd = device_node_open(m->node, O_RDWR, err);
 	if (fd < 0)
 		return fd;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_errno(err, errno, "lock '%s'", m->node);
-		if (clock_ms() >= m->end_ms)
-			return err_set(err, EBUSY, "'%s' is locked by another "
-				       "process, which may be formatting it: "
-				       "see lslocks", m->node);
-		nanosleep(&pause, NULL);
-	}
+	r = file_lock(fd, m->end_ms - clock_ms());
+	if (r == -EWOULDBLOCK)
+		return err_set(err, EBUSY, "'%s' is locked by another process, "
+			       "which may be formatting it: see lslocks",
+			       m->node);
+	if (r < 0)
+		return err_errno(err, -r, "lock '%s'", m->node);
 	exclusive = device_node_open(m->node, O_RDWR | O_EXCL, err);
 	if (exclusive == -EBUSY)
 		return err_set(err, EBUSY, "make %s on '%s': it is mounted or "
