@@ -36,6 +36,11 @@ static char *host_data_path(void *arg, const char *service, const char *volume)
 	return path;
 }
 
+static uint64_t host_volume_ino(void *arg, struct service *s, uint64_t serial)
+{
+	return node_make(service_number(s), serial, VOLUME_DIR);
+}
+
 static bool host_tree_is_up(void *arg)
 {
 	struct fs *fs = arg;
@@ -52,7 +57,8 @@ void fs_host(struct fs *fs, struct engine_host *host)
 {
 	*host = (struct engine_host){
 		.arg = fs, .changed = publish_changed,
-		.data_path = host_data_path, .tree_is_up = host_tree_is_up,
+		.data_path = host_data_path, .volume_ino = host_volume_ino,
+		.tree_is_up = host_tree_is_up,
 		.end = host_end,
 	};
 }

@@ -49,6 +49,8 @@ struct engine_host {
 	void (*changed)(void *arg, const struct change *c, size_t n);
 	/* Path of a volume's data/ in the tree, for binding; caller frees. */
 	char *(*data_path)(void *arg, const char *service, const char *volume);
+	/* The inode of a volume's directory in the tree; 0 = it has none. */
+	uint64_t (*volume_ino)(void *arg, struct service *s, uint64_t serial);
 	/* Is the tree being served (bindings can be made)? */
 	bool (*tree_is_up)(void *arg);
 	/* volctl down: every volume is unmounted; end the daemon. */

@@ -116,6 +116,11 @@ struct service {
 	int64_t changed_at_s, entries_at_s;
 	bool retired;
 
+	/* volumes whose names the kernel is to look up again: name_care.c */
+	uint64_t *renamed;
+	size_t n_renamed, room_renamed;
+	bool renewing;
+
 	/* refresh: single-flight */
 	bool refreshing, refresh_again;
 	bool listing;            /* begun, and not yet counted in refreshes */
@@ -454,6 +459,8 @@ int detach_volume(struct job *j, const struct call *c, bool force,
 		  struct err *err);
 int mount_rebind(struct service *s, struct volume *v, struct err *err);
 void mount_recover(struct service *s);
+/* Has the kernel look up the new name of a volume, soon; blocks nothing. */
+void name_care_changed(struct service *s, uint64_t serial);
 bool has_unfinished_job(struct service *s, const struct volume *v);
 int grow_filesystem(struct job *j, const struct call *c, struct err *err);
 int unmount_all(struct job *j, bool force, struct err *err);

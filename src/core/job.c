@@ -361,8 +361,7 @@ static void store_result(struct job *j)
 			  j->id, err.text);
 }
 
-/* Under jobs_lock: out of the running ones; what the verdict means for how
- * long the next name operation waits. */
+/* Out of the running ones: the next of its volume may begin. */
 static void leave_running(struct job *j)
 {
 	struct service *s = j->svc;
@@ -370,6 +369,7 @@ static void leave_running(struct job *j)
 
 	if (!s)
 		return;
+	LOCK_SCOPE(&j->engine->jobs_lock);
 	for (at = &s->running; *at; at = &(*at)->next) {
 		if (*at != j)
 			continue;
@@ -378,7 +378,15 @@ static void leave_running(struct job *j)
 		break;
 	}
 	j->next = NULL;
-	if (!j->name_operation || j->refused)
+}
+
+/* Under jobs_lock: what the verdict means for how long the next name operation
+ * waits. */
+static void note_verdict(const struct job *j)
+{
+	struct service *s = j->svc;
+
+	if (!s || !j->name_operation || j->refused)
 		return;
 	if (clock_ms() - j->began_ms <=
 	    (int64_t)s->config->core.answer_within_ms)
@@ -427,7 +435,7 @@ static void finish_job(struct job *j, int r, struct err *err)
 	j->state = r >= 0 ? JOB_DONE
 		   : r == -ECANCELED ? JOB_CANCELLED : JOB_FAILED;
 	j->finished_at_s = j->changed_at_s = clock_unix_s();
-	leave_running(j);
+	note_verdict(j);
 	e->jobs_total++;
 	e->jobs_failed += r < 0;
 	waiting = waiters_claim(j);
@@ -442,6 +450,7 @@ static void finish_job(struct job *j, int r, struct err *err)
 	store_result(j);
 	FAULT_POINT("job.result-stored");
 	show_result(j, r);
+	leave_running(j);
 	FAULT_POINT("job.after-result");
 	log_result(j);
 	v = j->svc && j->serial ? service_volume(j->svc, j->serial) : NULL;

@@ -27,7 +27,7 @@ static void lists_of(const struct engine *e, const struct service *s,
 struct job *job_of_volume(struct service *s, uint64_t serial)
 {
 	for (struct job *j = s->running; j; j = j->next)
-		if (j->serial == serial)
+		if (j->serial == serial && j->state == JOB_RUNNING)
 			return j;
 	for (struct job *j = s->waiting; j; j = j->next)
 		if (j->serial == serial)
@@ -70,7 +70,9 @@ static bool makes_another(const struct job *k, uint64_t named)
 
 static bool is_equal(const struct job *j, const struct job *k, uint64_t named)
 {
-	return k->verb == j->verb && k->svc == j->svc && k->uid == j->uid &&
+	/* One that has ended answers nobody any more. */
+	return k->state < JOB_DONE &&
+	       k->verb == j->verb && k->svc == j->svc && k->uid == j->uid &&
 	       k->setting == j->setting && k->snapshot == j->snapshot &&
 	       (k->serial == j->serial || !j->serial) &&
 	       strcmp(k->text, j->text) == 0 &&

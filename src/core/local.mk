@@ -32,6 +32,7 @@ libvolfs_core_a_SOURCES += \
 	src/core/device_care.c \
 	src/core/share_care.c \
 	src/core/mount_care.c \
+	src/core/name_care.c \
 	src/core/mount_place.c \
 	src/core/pool.c \
 	src/core/refresh.c \

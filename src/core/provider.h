@@ -142,6 +142,8 @@ struct provider {
 	size_t session_size;
 	const struct opt_spec *options;
 	bool parallel;           /* calls of different volumes may overlap */
+	bool rename_detached;    /* rename() refuses what is attached: said
+				  * before an mv is answered */
 
 	/* Required. open() makes no request: it checks the options and
 	 * prepares; a failure lists the service with its .error. */

@@ -87,6 +87,7 @@ void service_unref(struct service *s)
 	for (size_t i = 0; i < WRITE_STRIPES; i++)
 		pthread_mutex_destroy(&s->write[i]);
 	free(s->name);
+	free(s->renamed);
 	free(s);
 }
 

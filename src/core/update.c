@@ -240,6 +240,7 @@ int volume_rename(struct service *s, uint64_t serial, const char *name,
 		event_add(s->engine, s, v, "rename", old->name, v->name, 0, 0,
 			  "");
 		publish_volume(s, v, CHANGE_VOLUME_RENAMED);
+		name_care_changed(s, serial);
 	}
 	volume_unref(old);
 	volume_unref(v);

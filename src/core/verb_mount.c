@@ -427,6 +427,9 @@ static int bind_data(struct service *s, const struct volume *v,
 	if (!data)
 		return err_oom(err);
 	b.data = data;
+	if (e->o.host.volume_ino)
+		b.above_ino = e->o.host.volume_ino(e->o.host.arg, s,
+						   v->node->serial);
 	return mount_bind(c, &b, err);
 }
 

@@ -469,6 +469,12 @@ static int check_rename(struct job *j, struct err *err)
 	r = raw_name(j->name, raw, err);
 	if (r == 0)
 		r = check_managed(j, v, err);
+	if (r == 0 && j->svc->provider->rename_detached &&
+	    volume_is_attached(v))
+		r = err_set(err, EBUSY, "rename to '%s': it is attached here, "
+			    "and '%s' renames only what is not: echo 1 > "
+			    "%s/%s first", j->name, j->svc->name, v->name,
+			    volume_is_mounted(v) ? "unmount" : "detach");
 	volume_unref(v);
 	if (r == 0 && j->svc->provider->check_name)
 		r = j->svc->provider->check_name(j->svc->session, raw, err);

@@ -579,7 +579,7 @@ const struct provider provider_local = {
 	.modify = local_modify,
 	.set_tags = local_set_tags,
 	.set_marks = local_set_marks,
-	.rename = local_rename_volume,
+	.rename = local_rename_volume, .rename_detached = true,
 	.snapshot = local_snapshot,
 	.snapshot_remove = local_snapshot_remove,
 	.restore = local_restore,

@@ -88,6 +88,7 @@ TREE_TESTS = \
 	tests/tree/names-again.sh \
 	tests/tree/names-bytes.sh \
 	tests/tree/names-limits.sh \
+	tests/tree/names-stale.sh \
 	tests/tree/owner-delegated.sh \
 	tests/tree/owner-modes.sh \
 	tests/tree/owner-per-user.sh \

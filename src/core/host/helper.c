@@ -78,7 +78,7 @@ static HELPER_COMMAND(command_nothing)
 }
 
 static const struct helper_command commands[] = {
-	{ "bind", command_bind, 9, 9 },
+	{ "bind", command_bind, 10, 10 },
 	{ "chown-root", command_chown_root, 4, 4 },
 #ifdef VOLFS_FAULT_POINTS
 	{ "count", command_count, 0, 0 },
@@ -97,6 +97,7 @@ static const struct helper_command commands[] = {
 	{ "loop-grow", command_loop_grow, 1, 1 },
 	{ "mkfs", command_mkfs, 7, 7, .cleans_up = true },
 	{ "mount", command_mount, 5, 5 },
+	{ "names-renew", command_names_renew, 2, HELPER_WORDS_MAX },
 	{ "nothing", command_nothing, 0, 0 },
 	{ "probe", command_probe, 2, 2 },
 	{ "rescan", command_rescan, 1, 16 },

@@ -94,14 +94,15 @@ int mount_private(const struct call *c, const struct mount_spec *m,
 int mount_bind(const struct call *c, const struct mount_bind *m,
 	       struct err *err)
 {
-	char uid[WORD_MAX], gid[WORD_MAX], mode[WORD_MAX];
+	char uid[WORD_MAX], gid[WORD_MAX], mode[WORD_MAX], ino[WORD_MAX];
 	const char *argv[] = { "bind", m->private_dir,
 			       m->subpath ? m->subpath : "/", m->data,
 			       m->make ? "1" : "0", word_of_u64(uid, m->uid),
 			       word_of_u64(gid, m->gid),
 			       word_of_u64(mode, m->mode),
 			       m->read_only ? "1" : "0",
-			       m->options ? m->options : "", NULL };
+			       m->options ? m->options : "",
+			       word_of_u64(ino, m->above_ino), NULL };
 	int r = path_check("the directory", m->private_dir, err);
 
 	if (r == 0)
@@ -112,6 +113,19 @@ int mount_bind(const struct call *c, const struct mount_bind *m,
 	r = helper_run(c, BIND_MS, argv, NULL, err);
 	FAULT_POINT("host.bind.after");
 	return r;
+}
+
+int mount_names_renew(const struct call *c, const struct mount_name *names,
+		      size_t n, struct err *err)
+{
+	const char *argv[2 + 2 * MOUNT_NAMES_MAX] = { "names-renew" };
+	char ino[MOUNT_NAMES_MAX][WORD_MAX];
+
+	for (size_t i = 0; i < n && i < MOUNT_NAMES_MAX; i++) {
+		argv[1 + 2 * i] = names[i].path;
+		argv[2 + 2 * i] = word_of_u64(ino[i], names[i].ino);
+	}
+	return helper_run(c, BIND_MS, argv, NULL, err);
 }
 
 int mount_set_root_owner(const struct call *c, const char *private_dir,

@@ -49,9 +49,25 @@ struct mount_bind {
 	mode_t mode;
 	bool read_only;
 	const char *options;     /* nodev,nosuid,noexec per mount */
+	uint64_t above_ino;      /* the inode that the directory above @data
+				  * must be; 0 = any. Else -ESTALE, after the
+				  * kernel was made to look again. */
 };
 int mount_bind(const struct call *c, const struct mount_bind *m,
 	       struct err *err);
+
+/* A directory of the tree, by its path, and the inode that it has to be. */
+struct mount_name {
+	const char *path;
+	uint64_t ino;
+};
+#define MOUNT_NAMES_MAX 10
+
+/* The kernel remembers which directory has which name until somebody looks the
+ * name up anew. Has it look where its memory is another's; 0 also for names
+ * that are gone. -EBUSY: something is mounted below the old one. */
+int mount_names_renew(const struct call *c, const struct mount_name *names,
+		      size_t n, struct err *err);
 
 /* Sets owner and mode of the root of what is mounted (subpath "/"): used once,
  * right after our own mkfs. */

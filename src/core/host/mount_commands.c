@@ -223,7 +223,81 @@ static bool mount_has_program(const char *fstype, char *program, size_t room)
 /* Clones @fd's mount (not what is mounted below it) and puts it at @target, out
  * of the peer group that the clone is in: what somebody mounts below the one
  * does not appear below the other. */
-static int bind_at(int fd, const char *target, struct mount_attr *a)
+/* Is @path the directory @ino? Where the kernel remembers another, it is made
+ * to look again: by the creation of something that is there, which the tree
+ * would refuse. That takes off what is mounted below the other, so not then.
+ * 0, -ENOENT, -EBUSY, -ESTALE. */
+static int name_renew(const char *path, uint64_t ino)
+{
+	AUTO_TABLE struct mount_table t = { .n = 0 };
+	size_t i, len = strlen(path);
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return -errno;
+	if (st.st_ino == ino)
+		return 0;
+	if (mount_table_read(&t, NULL) < 0)
+		return -EBUSY;
+	for (i = 0; i < t.n; i++)
+		if (strncmp(t.e[i].target, path, len) == 0 &&
+		    t.e[i].target[len] == '/')
+			return -EBUSY;
+	if (mknod(path, S_IFREG, 0) == 0 || errno != EEXIST)
+		return -ENOENT;
+	if (lstat(path, &st) < 0)
+		return -errno;
+	return st.st_ino == ino ? 0 : -ESTALE;
+}
+
+/* argv: path inode ... */
+HELPER_COMMAND(command_names_renew)
+{
+	uint64_t ino = 0;
+	int i, r, worst = 0;
+
+	for (i = 0; i + 1 < argc; i += 2) {
+		r = word_u64(argv[i + 1], &ino, err);
+		if (r < 0)
+			return r;
+		r = name_renew(argv[i], ino);
+		if (r < 0 && r != -ENOENT)
+			worst = err_errno(err, -r, "look at '%s' again",
+					  argv[i]);
+	}
+	return worst;
+}
+
+/* The directory that @target is in, which has to be @ino (0 = any). */
+static int open_above(const char *target, uint64_t ino, const char **name,
+		      struct err *err)
+{
+	const char *slash = strrchr(target, '/');
+	AUTO(auto_free) char *above = strndup(target, (size_t)(slash - target));
+	AUTO(auto_fd) int fd = -1;
+	struct stat st;
+	int r = above ? 0 : err_oom(err);
+
+	if (r == 0 && ino)
+		r = name_renew(above, ino);
+	if (r == -EBUSY || r == -ESTALE)
+		return err_set(err, -r, "'%s' is the directory of another "
+			       "volume, whose name has just changed: try again",
+			       above);
+	if (r == 0)
+		fd = open(*above ? above : "/",
+			  O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r == 0 && (fd < 0 || fstat(fd, &st) < 0))
+		r = -errno;
+	if (r == 0 && ino && st.st_ino != ino)
+		r = -ESTALE;
+	if (r < 0)
+		return err_errno(err, -r, "open '%s'", above ? above : target);
+	*name = slash + 1;
+	return STEAL_FD(fd);
+}
+
+static int bind_at(int fd, int above, const char *name, struct mount_attr *a)
 {
 	AUTO(auto_fd) int tree = -1;
 
@@ -236,8 +310,7 @@ static int bind_at(int fd, const char *target, struct mount_attr *a)
 	if (mount_setattr(tree, "", AT_EMPTY_PATH, a, sizeof(*a)) < 0 &&
 	    (errno != ENOSYS || a->attr_set || a->attr_clr))
 		return -errno;
-	if (move_mount(tree, "", AT_FDCWD, target,
-		       MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (move_mount(tree, "", above, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
 	return 0;
 }
@@ -275,7 +348,7 @@ static int mount_directory(const char *const *m, bool read_only,
 	fd = open(m[0], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, errno, "open the directory '%s'", m[0]);
-	r = bind_at(fd, m[1], &a);
+	r = bind_at(fd, AT_FDCWD, m[1], &a);
 	if (r < 0)
 		return err_errno(err, -r, "bind '%s' at '%s'", m[0], m[1]);
 	return 0;
@@ -471,7 +544,7 @@ static int root_open(const char *dir, int flags, struct mount_table *t,
 	return fd;
 }
 
-/* argv: private subpath data make uid gid mode ro options */
+/* argv: private subpath data make uid gid mode ro options above-inode */
 HELPER_COMMAND(command_bind)
 {
 	struct mount_attr a = { .attr_set = 0 };
@@ -481,11 +554,15 @@ HELPER_COMMAND(command_bind)
 	struct subpath_owner own;
 	AUTO(auto_fd) int root = -1;
 	AUTO(auto_fd) int fd = -1;
-	uint64_t n[3] = { 0 };
+	AUTO(auto_fd) int above = -1;
+	uint64_t n[3] = { 0 }, ino = 0;
+	const char *name = NULL;
 	int i, r = subpath ? 0 : err_oom(err);
 
 	for (i = 0; r == 0 && i < 3; i++)
 		r = word_u64(argv[4 + i], &n[i], err);
+	if (r == 0)
+		r = word_u64(argv[9], &ino, err);
 	if (r == 0)
 		r = bind_options(argv[8], argv[7][0] == '1', &a, err);
 	if (r < 0)
@@ -509,7 +586,10 @@ HELPER_COMMAND(command_bind)
 	fd = subpath_open(root, subpath, argv[3][0] == '1', &own);
 	if (fd < 0)
 		return subpath_fail(argv[1], fd, err);
-	r = bind_at(fd, argv[2], &a);
+	above = open_above(argv[2], ino, &name, err);
+	if (above < 0)
+		return above;
+	r = bind_at(fd, above, name, &a);
 	if (r < 0)
 		return err_errno(err, -r, "bind '%s' at '%s'", argv[0],
 				 argv[2]);
