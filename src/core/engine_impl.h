@@ -100,6 +100,7 @@ struct service {
 
 	pthread_mutex_t lock;            /* all below */
 	struct inventory *inv;
+	void *claims;                    /* of names: a tree of tsearch() */
 	uint64_t clock;                  /* ticks at each change: to tell what a
 				      * listing was too early for */
 	struct service_counts counts;    /* as of counts_clock */
@@ -244,10 +245,17 @@ void service_drop_snapshots(struct service *s, struct snapshot **drop,
 			    size_t n);
 /* Swaps a snapshot's record; the old one is released. */
 void service_swap_snapshot(struct service *s, struct snapshot *sn);
-/* A free name for a volume: the escaped raw name, else name@ID, else the id.
- * @id may be NULL (a creation). To @out of NAME_BYTES_MAX + 1. */
+/* A name belongs to one volume. Who brings one into the listing claims it for
+ * the volume's serial before it is stored, and releases it once it is shown.
+ * -EEXIST: another volume has it, or is about to. A claim of one serial may be
+ * repeated, and is released as often. */
+int service_claim_name(struct service *s, const char *name, uint64_t serial,
+		       struct err *err);
+void service_release_name(struct service *s, const char *name);
+/* Claims a free name for a volume: the escaped raw name, else name@ID, else the
+ * id. @id may be NULL (a creation). To @out of NAME_BYTES_MAX + 1. */
 void service_pick_name(struct service *s, const char *raw, const char *id,
-		       char *out);
+		       uint64_t serial, char *out);
 struct snapshot *service_snapshot_by_id(struct service *s, const char *id);
 /* The one of that id, or the one that the same request (token) makes. */
 struct snapshot *service_snapshot_like(struct service *s,
@@ -493,10 +501,12 @@ void verb_remove_failed(struct job *j);
 /* After a start: what no job makes any more says that it failed. */
 void create_recover(struct service *s);
 /* What a create or snapshot will make: a row in @b, in @j->placeholder; then
- * shown. @batch: the jobs admitted together, up to @j. */
+ * shown, or dropped. @batch: the jobs admitted together, up to @j. An error is
+ * this job's alone. */
 int verb_make_placeholder(struct job *j, struct job *batch,
 			  struct store_batch *b, struct err *err);
 int verb_show_placeholder(struct job *j, struct err *err);
+void verb_drop_placeholder(struct job *j);
 /* A volume's service has the power to be changed by us: -EPERM naming .import
  * for a foreign one. */
 int check_managed(const struct job *j, const struct volume *v,

@@ -5,6 +5,7 @@
  * Commits come before, publishing after: both are the caller's.
  */
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -586,15 +587,99 @@ size_t service_snapshots_of(struct service *s, uint64_t volume_serial,
 	return n;
 }
 
+/* ---- names ---- */
+
+/* A name that is about to be in the listing: it is stored first, and until it
+ * is shown nobody else may take it. */
+struct name_claim {
+	uint64_t serial;
+	unsigned times;
+	char name[];
+};
+
+static int cmp_claim(const void *a, const void *b)
+{
+	const struct name_claim *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static struct name_claim *claim_new(const char *name, uint64_t serial)
+{
+	size_t len = strlen(name);
+	struct name_claim *c = calloc(1, sizeof(*c) + len + 1);
+
+	if (!c)
+		return NULL;
+	c->serial = serial;
+	memcpy(c->name, name, len);
+	return c;
+}
+
+/* Under service->lock. */
+static int claim(struct service *s, const char *name, uint64_t serial)
+{
+	const struct volume_node *there = find_name(s->inv, name);
+	struct name_claim *c, **found;
+
+	if (there && there->serial != serial)
+		return -EEXIST;
+	c = claim_new(name, serial);
+	found = c ? tsearch(c, &s->claims, cmp_claim) : NULL;
+	if (!found || *found != c)
+		free(c);
+	if (!found)
+		return -ENOMEM;
+	if ((*found)->serial != serial)
+		return -EEXIST;
+	(*found)->times++;
+	return 0;
+}
+
+int service_claim_name(struct service *s, const char *name, uint64_t serial,
+		       struct err *err)
+{
+	LOCK_SCOPE(&s->lock);
+	int r = claim(s, name, serial);
+
+	if (r == -EEXIST)
+		return err_set(err, EEXIST, "there is a volume '%s' already",
+			       name);
+	return r < 0 ? err_oom(err) : 0;
+}
+
+void service_release_name(struct service *s, const char *name)
+{
+	struct name_claim *c = claim_new(name, 0), **found, *old;
+
+	/* Without memory it stays claimed, until the daemon ends. */
+	if (!c)
+		return;
+	LOCK_SCOPE(&s->lock);
+	found = tfind(c, &s->claims, cmp_claim);
+	old = found ? *found : NULL;
+	if (old && --old->times == 0) {
+		tdelete(c, &s->claims, cmp_claim);
+		free(old);
+	}
+	free(c);
+}
+
+/* Under service->lock: taken, or ours now. */
+static bool is_taken(struct service *s, const char *name, uint64_t serial)
+{
+	return claim(s, name, serial) == -EEXIST;
+}
+
 void service_pick_name(struct service *s, const char *raw, const char *id,
-		       char *out)
+		       uint64_t serial, char *out)
 {
 	char esc_id[NAME_BYTES_MAX + 1];
 	size_t room = NAME_BYTES_MAX + 1;
 	int len = raw ? name_escape(raw, strlen(raw), out, room) : -EINVAL;
 
 	LOCK_SCOPE(&s->lock);
-	if (len > 0 && !find_name(s->inv, out))
+	if (len > 0 && !is_taken(s, out, serial))
 		return;
 	if (!id || name_escape(id, strlen(id), esc_id, room) < 0)
 		snprintf(esc_id, sizeof(esc_id), "unnamed");
@@ -607,7 +692,7 @@ void service_pick_name(struct service *s, const char *raw, const char *id,
 	/* Ids are unique; but another volume's name may look like this id. */
 	size_t base = strlen(out) < room - 12 ? strlen(out) : room - 12;
 
-	for (unsigned i = 2; find_name(s->inv, out); i++)
+	for (unsigned i = 2; is_taken(s, out, serial); i++)
 		snprintf(out + base, room - base, "@%u", i);
 }
 
@@ -670,4 +755,6 @@ void inventory_free_all(struct service *s)
 	}
 	inventory_unref(s->inv);
 	s->inv = NULL;
+	tdestroy(s->claims, free);
+	s->claims = NULL;
 }

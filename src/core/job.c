@@ -677,6 +677,7 @@ static void admit_job(struct job *j)
 static void refuse(struct job *j, struct err *err)
 {
 	j->refused = true;
+	verb_drop_placeholder(j);
 	pthread_mutex_lock(&j->engine->jobs_lock);
 	leave_admission(j);
 	pthread_mutex_unlock(&j->engine->jobs_lock);
@@ -711,8 +712,9 @@ static void admit_batch(struct engine *e, struct job *list)
 	for (j = list; j && r == 0; j = j->next) {
 		j->id = store_serial(e->store, "job", &err);
 		r = j->id ? 0 : -err.num;
-		if (r == 0)
-			r = verb_make_placeholder(j, list, b, &err);
+		/* This one alone: its name is taken by now, its source gone. */
+		if (r == 0 && verb_make_placeholder(j, list, b, &j->err) < 0)
+			continue;
 		if (r == 0)
 			r = job_row(b, j);
 		if (j->verb->urgent)
@@ -728,8 +730,8 @@ static void admit_batch(struct engine *e, struct job *list)
 		err_wrap(&err, "the request could not be recorded");
 	for (j = list; j; j = next) {
 		next = j->next;
-		if (r < 0) {
-			refuse(j, &err);
+		if (r < 0 || j->err.num) {
+			refuse(j, r < 0 ? &err : &j->err);
 		} else {
 			if (jobs_keep(e, job_ref(j)) < 0)
 				job_unref(j);

@@ -349,9 +349,11 @@ static void apply_renames(struct listing *l, struct volume **some, size_t n)
 
 			snprintf(old, sizeof(old), "%s", v->name);
 			snprintf(alias, sizeof(alias), "%s@%s", name, v->f.id);
-			service_pick_name(l->s, v->f.name, v->f.id, name);
+			service_pick_name(l->s, v->f.name, v->f.id, serial,
+					  name);
 			if (strcmp(old, alias) != 0)
 				volume_rename(l->s, serial, name, NULL, NULL);
+			service_release_name(l->s, name);
 		}
 		volume_unref(v);
 	}
@@ -374,39 +376,25 @@ static int cmp_raw_name(const void *a, const void *b)
 	return c ? c : cmp_age(a, b);
 }
 
-/* Names the newcomers; equal ones beside each other, the oldest first. */
+/* Names the newcomers; of equal ones the oldest has the name as it is. */
 static int name_found(struct listing *l, struct err *err)
 {
-	const char *last = NULL;
-
 	qsort(l->found, l->n_found, sizeof(void *), cmp_raw_name);
 	for (size_t i = 0; i < l->n_found; i++) {
 		struct volume *v = l->found[i], *named;
 		char name[NAME_BYTES_MAX + 1];
-		bool twin = last && v->f.name && strcmp(last, v->f.name) == 0;
 
-		service_pick_name(l->s, v->f.name, v->f.id, name);
-		if (twin && strchr(name, '@') == NULL) {
-			size_t len = strlen(name);
-			char id[NAME_BYTES_MAX + 1];
-
-			if (name_escape(v->f.id, strlen(v->f.id), id,
-					sizeof(id)) < 0)
-				snprintf(id, sizeof(id), "unnamed");
-			if (len + 1 + strlen(id) < sizeof(name))
-				snprintf(name + len, sizeof(name) - len,
-					 "@%s", id);
-			else
-				memcpy(name, id, strlen(id) + 1);
-		}
+		service_pick_name(l->s, v->f.name, v->f.id, v->node->serial,
+				  name);
 		named = volume_new(v->node, name, &v->f, NULL, NULL);
-		if (!named)
+		if (!named) {
+			service_release_name(l->s, name);
 			return err_oom(err);
+		}
 		named->changed_at_s = named->entries_at_s =
 			named->state_since_s = clock_unix_s();
 		volume_unref(v);
 		l->found[i] = named;
-		last = named->f.name;
 	}
 	return 0;
 }
@@ -429,18 +417,12 @@ static void drop_known(struct listing *l)
 	l->n_found = kept;
 }
 
-static int apply_found(struct listing *l, struct err *err)
+static int show_found(struct listing *l, struct err *err)
 {
 	struct change *c;
 	struct store_batch *b;
-	int r;
+	int r = 0;
 
-	drop_known(l);
-	if (!l->n_found)
-		return 0;
-	r = name_found(l, err);
-	if (r < 0)
-		return r;
 	c = calloc(l->n_found, sizeof(*c));
 	b = store_batch_new();
 	for (size_t i = 0; i < l->n_found && r == 0; i++)
@@ -465,6 +447,19 @@ static int apply_found(struct listing *l, struct err *err)
 		publish(l->s->engine, c, l->n_found);
 	free(c);
 	return c ? r : err_oom(err);
+}
+
+static int apply_found(struct listing *l, struct err *err)
+{
+	int r;
+
+	drop_known(l);
+	r = name_found(l, err);
+	if (r == 0 && l->n_found)
+		r = show_found(l, err);
+	for (size_t i = 0; i < l->n_found; i++)
+		service_release_name(l->s, l->found[i]->name);
+	return r;
 }
 
 static void set_gone(struct volume_local *l, void *arg)

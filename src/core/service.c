@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "core/engine_impl.h"
@@ -404,6 +405,38 @@ static void loading_done(struct loading *l)
 	free(l->snapshots);
 }
 
+/* Of an older daemon, or of one that ended in between: of two volumes with one
+ * name the one in use keeps it, else the older. */
+static int part_names(struct service *s, struct err *err)
+{
+	struct inventory *inv = service_inventory(s);
+	char name[NAME_BYTES_MAX + 1], raw[NAME_BYTES_MAX + 1];
+	const struct volume_node *first = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < inv->n_volumes && r == 0; i++) {
+		const struct volume_node *n = inv->by_name[i], *other = n;
+
+		if (!first || strcmp(first->current->name, n->current->name)) {
+			first = n;
+			continue;
+		}
+		if (volume_is_mounted(n->current) ||
+		    (volume_is_attached(n->current) &&
+		     !volume_is_mounted(first->current))) {
+			other = first;
+			first = n;
+		}
+		name_unescape(other->current->name, raw, sizeof(raw), NULL);
+		service_pick_name(s, raw, other->current->f.id, other->serial,
+				  name);
+		r = volume_rename(s, other->serial, name, NULL, err);
+		service_release_name(s, name);
+	}
+	inventory_unref(inv);
+	return r;
+}
+
 int service_load(struct service *s, struct err *err)
 {
 	AUTO(auto_buf) struct buf observed = BUF_INIT(64);
@@ -419,6 +452,8 @@ int service_load(struct service *s, struct err *err)
 		r = store_each(st, "volume", prefix, load_volume, &l, err);
 	if (r == 0 && l.n)
 		r = service_add_all(s, l.volumes, l.n, err);
+	if (r == 0)
+		r = part_names(s, err);
 	if (r == 0)
 		r = store_each(st, "snapshot", prefix, load_snapshot, &l, err);
 	if (r == 0 && l.n_snapshots)

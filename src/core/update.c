@@ -210,8 +210,8 @@ int volume_update(struct service *s, uint64_t serial,
 	return r;
 }
 
-int volume_rename(struct service *s, uint64_t serial, const char *name,
-		  const struct volume_facts *f, struct err *err)
+static int rename_claimed(struct service *s, uint64_t serial, const char *name,
+			  const struct volume_facts *f, struct err *err)
 {
 	LOCK_SCOPE(&s->write[serial % WRITE_STRIPES]);
 	struct volume *old = service_volume(s, serial);
@@ -244,6 +244,18 @@ int volume_rename(struct service *s, uint64_t serial, const char *name,
 	}
 	volume_unref(old);
 	volume_unref(v);
+	return r;
+}
+
+int volume_rename(struct service *s, uint64_t serial, const char *name,
+		  const struct volume_facts *f, struct err *err)
+{
+	int r = service_claim_name(s, name, serial, err);
+
+	if (r < 0)
+		return r;
+	r = rename_claimed(s, serial, name, f, err);
+	service_release_name(s, name);
 	return r;
 }
 

@@ -457,9 +457,12 @@ static int make_create(struct job *j, struct job *batch,
 	}
 	r = want(j, &w, err);
 	j->serial = r == 0 ? store_serial(j->engine->store, "node", err) : 0;
-	if (!j->serial) {
+	r = j->serial ? service_claim_name(j->svc, j->name, j->serial, err)
+		      : -err->num;
+	if (r < 0) {
+		j->serial = 0;
 		wanted_done(&w);
-		return -err->num;
+		return err_wrap(err, "create '%s'", j->name);
 	}
 	f.name = w.name;
 	f.token = j->token;
@@ -517,8 +520,16 @@ int verb_show_placeholder(struct job *j, struct err *err)
 			  "creating", j->id, j->uid, j->text);
 		publish_volume(j->svc, j->placeholder, CHANGE_VOLUME_ADDED);
 	}
-	volume_unref(STEAL(j->placeholder));
+	verb_drop_placeholder(j);
 	return r;
+}
+
+void verb_drop_placeholder(struct job *j)
+{
+	if (!j->placeholder)
+		return;
+	service_release_name(j->svc, j->placeholder->name);
+	volume_unref(STEAL(j->placeholder));
 }
 
 /* ---- the work ---- */

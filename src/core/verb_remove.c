@@ -302,7 +302,7 @@ static void come_back(struct job *j, const struct volume *v)
 	char name[NAME_BYTES_MAX + 1], key[32];
 	struct err err = ERR_INIT;
 
-	service_pick_name(j->svc, v->f.name, v->f.id, name);
+	service_pick_name(j->svc, v->f.name, v->f.id, serial, name);
 	if (l)
 		local_fault_of(l, j);
 	if (node && l)
@@ -318,6 +318,7 @@ static void come_back(struct job *j, const struct volume *v)
 	store_commit(j->engine->store, b, &err);
 	if (again && service_add(j->svc, again, &err) == 0)
 		publish_volume(j->svc, again, CHANGE_VOLUME_ADDED);
+	service_release_name(j->svc, name);
 	volume_unref(again);
 	local_unref(l);
 	volume_node_unref(node);
@@ -522,12 +523,16 @@ static int run_rename(struct job *j, struct err *err)
 	name_unescape(j->name, raw, sizeof(raw), NULL);
 	job_call(j, &c);
 	job_step(j, "rename");
-	FAULT_POINT("job.rename.before-call");
-	r = PROVIDER_CALL(j, &c, j->svc->provider->rename(
-		j->svc->session, &c, &v->f, raw, err), err);
-	FAULT_POINT("job.rename.called");
-	if (r == 0)
-		r = run_rename_now(j, err);
+	r = service_claim_name(j->svc, j->name, j->serial, err);
+	if (r == 0) {
+		FAULT_POINT("job.rename.before-call");
+		r = PROVIDER_CALL(j, &c, j->svc->provider->rename(
+			j->svc->session, &c, &v->f, raw, err), err);
+		FAULT_POINT("job.rename.called");
+		if (r == 0)
+			r = run_rename_now(j, err);
+		service_release_name(j->svc, j->name);
+	}
 	volume_unref(v);
 	return r < 0 ? err_wrap(err, "rename to '%s'", j->name) : 0;
 }
@@ -547,8 +552,9 @@ void verb_rename_failed(struct job *j)
 	if (v && v->f.name && strcmp(v->name, j->name) == 0 &&
 	    name_escape(v->f.name, strlen(v->f.name), now, sizeof(now)) > 0 &&
 	    strcmp(now, v->name) != 0) {
-		service_pick_name(j->svc, v->f.name, v->f.id, name);
+		service_pick_name(j->svc, v->f.name, v->f.id, j->serial, name);
 		volume_rename(j->svc, j->serial, name, NULL, &err);
+		service_release_name(j->svc, name);
 	}
 	volume_unref(v);
 }

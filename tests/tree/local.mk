@@ -87,6 +87,7 @@ TREE_TESTS = \
 	tests/tree/mount8-volume.sh \
 	tests/tree/names-again.sh \
 	tests/tree/names-bytes.sh \
+	tests/tree/names-claimed.sh \
 	tests/tree/names-limits.sh \
 	tests/tree/names-stale.sh \
 	tests/tree/owner-delegated.sh \
