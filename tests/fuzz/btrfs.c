@@ -13,7 +13,7 @@ const char *const fuzz_seeds[] = {
 	"{\"schema\":1,\"id\":\"v-t\",\"token\":\"t\",\"uuid\":\"u\",\"number\":300,"
 	"\"dir\":\"db\",\"created_at_s\":7,\"managed\":true,\"blank\":false,"
 	"\"source\":\"snapshot\",\"source_id\":\"s\",\"source_name\":\"n\","
-	"\"tags\":{\"a\":\"b\"}}",
+	"\"tags\":{\"b\":\"\",\"a\":\"b\"}}",
 	"{\"schema\":1,\"id\":\"s-t\",\"volume\":\"v-t\",\"uuid\":\"u\","
 	"\"entry\":\"one\",\"size_bytes\":4096,\"next_uuid\":\"w\","
 	"\"next_number\":301}",

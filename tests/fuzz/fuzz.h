@@ -15,6 +15,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * driver of the short run changes a little each. */
 extern const char *const fuzz_seeds[];
 
+/* The bytes in memory of just their size, with a NUL in place of each '|',
+ * which a seed could not have in it. The caller's to free. */
+static inline char *fuzz_with_nuls(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size ? size : 1);
+
+	if (!text)
+		abort();
+	for (size_t i = 0; i < size; i++)
+		text[i] = data[i] == '|' ? '\0' : (char)data[i];
+	return text;
+}
+
 /* assert(), which NDEBUG cannot take out. */
 #define FUZZ_CHECK(condition)                                              \
 	do {                                                               \

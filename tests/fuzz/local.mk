@@ -1,12 +1,26 @@
 # Fuzz targets: one program per parser, tests/fuzz/NAME.c, as fuzz.h says.
 # With --enable-fuzzing (and clang) they are linked with libFuzzer; else with
 # tests/fuzz/main.c, and then a short run belongs to every "make check".
+# Each run begins with the target's fuzz_seeds: what was found once goes there.
 #
 # To add one: copy a block below and put the new name and library in it.
+#
+# "make check-fuzz" is short and does much the same each time. To look for more
+# (hours are not too long), each target with a directory of its own that
+# is kept from run to run:
+#
+#	configure --enable-fuzzing CC=clang && make && make check TESTS=
+#	mkdir -p corpus/nfs
+#	tests/fuzz/nfs -max_total_time=3600 -timeout=10 corpus/nfs
+#
+# (For config, the source's tests/config as a second directory helps.)
+# -print_final_stats=1 says how it went, -print_coverage=1 what was not
+# reached. A finding is left in crash-* or timeout-*: "tests/fuzz/nfs crash-..."
+# shows it again.
 
 FUZZ_TARGETS =
 if FUZZING
-FUZZ_MAIN =
+FUZZ_MAIN = tests/fuzz/seeds.c
 FUZZ_LINK = -fsanitize=fuzzer,address,undefined
 else
 FUZZ_MAIN = tests/fuzz/main.c
@@ -54,7 +68,7 @@ tests_fuzz_line_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_line_LDADD = $(VOLFS_CORE_LIBS)
 
 check_PROGRAMS += $(FUZZ_TARGETS)
-EXTRA_DIST += tests/fuzz/main.c
+EXTRA_DIST += tests/fuzz/main.c tests/fuzz/seeds.c
 if !FUZZING
 TESTS += $(FUZZ_TARGETS)
 endif

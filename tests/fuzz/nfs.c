@@ -12,7 +12,7 @@
 
 const char *const fuzz_seeds[] = {
 	"{\"id\":\"v-1a\",\"directory\":\"a%20b\",\"state\":\"available\","
-	"\"managed\":true,\"blank\":true,\"tags\":{\"z\":\"1\"},"
+	"\"managed\":true,\"blank\":true,\"tags\":{\"z\":\"1\",\"a\":\"\"},"
 	"\"source\":\"snapshot\",\"source_id\":\"s-1\",\"created_at_s\":7,"
 	"\"token\":\"t\"}",
 	"{\"id\":\"s-1\",\"directory\":\"nightly\",\"volume_id\":\"v-1\","
@@ -82,13 +82,10 @@ static void check_words(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = malloc(size + 1);
+	AUTO(auto_free) char *text = strndup((const char *)data, size);
 
 	FUZZ_CHECK(text);
-	memcpy(text, data, size);
-	text[size] = '\0';
-	check_answers(text, size);
+	check_answers((const char *)data, size);
 	check_words(text);
-	free(text);
 	return 0;
 }

@@ -9,7 +9,6 @@
 #include "core/volume.h"
 #include "tests/fuzz/fuzz.h"
 
-/* In a seed '|' stands for the NUL between fields. */
 const char *const fuzz_seeds[] = {
 	"\1caaabaa|17179869184|3000|-1|0|1|1|vol-1|db|available|gp3|z|r|||||"
 	"{}|tok|eba|5|i-7|/dev/sdf|team|web|",
@@ -100,19 +99,12 @@ static void check_local(const char *text, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = malloc(size ? size : 1);
+	AUTO(auto_free) char *text = fuzz_with_nuls(data, size);
 
-	FUZZ_CHECK(text);
-	memcpy(text, data, size);
-	check_local(text, size);
+	check_local((const char *)data, size);
+	check_volume((const char *)data, size);
+	check_snapshot((const char *)data, size);
 	check_volume(text, size);
 	check_snapshot(text, size);
-	for (size_t i = 0; i < size; i++) {
-		if (text[i] == '|')
-			text[i] = '\0';
-	}
-	check_volume(text, size);
-	check_snapshot(text, size);
-	free(text);
 	return 0;
 }
