@@ -84,13 +84,14 @@ const char *http_reply_header(const struct http_reply *r, const char *name)
 	return NULL;
 }
 
-/* "Name: value\r\n" of @len bytes. A line that is no header is skipped. */
-static int reply_add_header(struct http_reply *r, const char *line, size_t len)
+int http_reply_take_header(struct http_reply *r, const char *line, size_t len)
 {
 	const char *colon = memchr(line, ':', len);
 	struct http_header *more, *h;
 
-	if (!colon || colon == line || r->n_headers >= HEADERS_MAX)
+	/* A NUL byte in its name would end it before the colon. */
+	if (!colon || colon == line || memchr(line, '\0', len) ||
+	    r->n_headers >= HEADERS_MAX)
 		return 0;
 	more = realloc(r->headers, (r->n_headers + 1) * sizeof(*more));
 	if (!more)
@@ -484,7 +485,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 		reply_clear_headers(t->reply);
 		return len;
 	}
-	if (reply_add_header(t->reply, data, len) < 0) {
+	if (http_reply_take_header(t->reply, data, len) < 0) {
 		t->no_memory = true;
 		return 0;
 	}

@@ -24,6 +24,10 @@ struct transfer {
 	char words[CURL_ERROR_SIZE];
 };
 
+/* "Name: value\r\n" of @len bytes. A line that is no header is skipped.
+ * -ENOMEM. */
+int http_reply_take_header(struct http_reply *r, const char *line, size_t len);
+
 /* http_engine.c: the process's one multi handle and its thread. Each client
  * holds a reference; the last one put stops the thread. */
 int http_engine_get(struct err *err);

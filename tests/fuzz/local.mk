@@ -67,6 +67,12 @@ tests_fuzz_line_SOURCES = tests/fuzz/line.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_line_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_line_LDADD = $(VOLFS_CORE_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/http
+tests_fuzz_http_SOURCES = tests/fuzz/http.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_http_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+tests_fuzz_http_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_http_LDADD = $(VOLFS_CORE_LIBS)
+
 check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += tests/fuzz/main.c tests/fuzz/seeds.c
 if !FUZZING

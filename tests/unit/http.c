@@ -27,7 +27,7 @@
 #include "base/auto.h"
 #include "base/call.h"
 #include "base/clock.h"
-#include "net/http.h"
+#include "net/http_internal.h"
 #include "net/json.h"
 
 #define SECRET "s3cr3t"
@@ -695,6 +695,26 @@ static void test_tables(void **state)
 	assert_string_equal(out, "/p@th");
 }
 
+static void test_headers(void **state)
+{
+	/* Without a NUL at the end, and one where there should be none. */
+	static const char nul[] = { 'a', '\0', 'b', ':', 'c' };
+	static const char *const none[] = { "no colon", ": no name", "" };
+	AUTO(auto_http_reply) struct http_reply r;
+
+	(void)state;
+	http_reply_init(&r);
+	assert_int_equal(http_reply_take_header(&r, nul, sizeof(nul)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+		assert_int_equal(http_reply_take_header(&r, none[i],
+							strlen(none[i])), 0);
+	assert_int_equal(r.n_headers, 0);
+	assert_int_equal(http_reply_take_header(&r, "A:\t b: c \r\n", 10), 0);
+	assert_int_equal(http_reply_take_header(&r, "b:", 2), 0);
+	assert_string_equal(http_reply_header(&r, "a"), "b: c");
+	assert_string_equal(http_reply_header(&r, "B"), "");
+}
+
 static void test_json(void **state)
 {
 	static const char text[] =
@@ -778,6 +798,7 @@ int main(void)
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_json_bad),
 	};

@@ -102,7 +102,7 @@ tests_unit_host_mount_LDADD = $(VOLFS_CORE_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/http
 tests_unit_http_SOURCES = tests/unit/http.c
-tests_unit_http_CFLAGS = $(UNIT_CFLAGS) $(MICROHTTPD_CFLAGS)
+tests_unit_http_CFLAGS = $(UNIT_CFLAGS) $(MICROHTTPD_CFLAGS) $(CURL_CFLAGS)
 tests_unit_http_LDADD = $(VOLFS_CORE_LIBS) $(MICROHTTPD_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/btrfs_parse
