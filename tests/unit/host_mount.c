@@ -97,6 +97,26 @@ static unsigned long flags_of(const char *path)
 	return s.f_flag;
 }
 
+/* As a table can look that changed while it was read. */
+static void each_on_the_other(void **state)
+{
+	static char x[] = "/x", y[] = "/y";
+	struct mount_entry e[] = {
+		{ .target = x, .id = 1, .parent = 2 },
+		{ .target = y, .id = 3, .parent = 3 },
+		{ .target = x, .id = 2, .parent = 1 },
+	};
+	struct mount_table t = { e, ARRAY_SIZE(e) };
+
+	(void)state;
+	alarm(10);
+	assert_non_null(mount_table_find(&t, x));
+	assert_ptr_equal(mount_table_find(&t, y), &e[1]);
+	alarm(0);
+	e[0].parent = 7;
+	assert_ptr_equal(mount_table_find(&t, x), &e[2]);
+}
+
 static void mounted_once(void **state)
 {
 	struct volume *v = *state;
@@ -495,6 +515,7 @@ static void directories_are_bound(void **state)
 static int host_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_on_the_other),
 		TEST(mounted_once),
 		TEST(what_fails_says_why),
 		TEST(read_only_is_read_only),

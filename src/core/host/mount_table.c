@@ -111,7 +111,7 @@ const struct mount_entry *mount_table_find(const struct mount_table *t,
 					   const char *target)
 {
 	const struct mount_entry *found = NULL;
-	size_t i, j;
+	size_t i, j, steps = 0;
 
 	for (i = 0; i < t->n; i++) {
 		if (strcmp(t->e[i].target, target) != 0)
@@ -121,11 +121,14 @@ const struct mount_entry *mount_table_find(const struct mount_table *t,
 		found = found && found->parent == t->e[i].id ? found :
 							       &t->e[i];
 	}
-	for (j = 0; found && j < t->n; j++)
+	/* The table is read in pieces, and ids are used again: two may seem to
+	 * be on each other. */
+	for (j = 0; found && j < t->n && steps < t->n; j++)
 		if (t->e[j].parent == found->id && &t->e[j] != found &&
 		    strcmp(t->e[j].target, target) == 0) {
 			found = &t->e[j];
 			j = (size_t)-1;
+			steps++;
 		}
 	return found;
 }
