@@ -258,6 +258,21 @@ static bool is_socket_word(const char *key)
 	return false;
 }
 
+/* What has no keys to look at, and should have. */
+static bool is_block(struct loader *l, const struct conf_node *node,
+		     const char *path)
+{
+	char source[CONF_PATH_MAX + 64], quoted[160];
+
+	if (node->kind != CONF_MAP && node->kind != CONF_NULL) {
+		conf_source(node, source, sizeof(source));
+		quote_for_error(quoted, sizeof(quoted), path, strlen(path));
+		conf_problem(l->config, "%s: '%s' takes a block: {NAME: ...}",
+			     source, quoted);
+	}
+	return node->kind == CONF_MAP;
+}
+
 static void walk_module(struct loader *l, struct conf_node *module)
 {
 	struct aim aim = { .one = draft_of(l, module) };
@@ -268,6 +283,8 @@ static void walk_module(struct loader *l, struct conf_node *module)
 	if (module->used)   /* it is disabled */
 		return;
 	conf_join(path, sizeof(path), "rexray.modules", module->key);
+	if (!is_block(l, module, path))
+		return;
 	for (i = 0; i < module->n; i++) {
 		struct conf_node *child = module->child[i];
 
@@ -305,7 +322,9 @@ static void walk_old(struct loader *l, struct conf_node *node,
 		conf_join(below, sizeof(below), path, child->key);
 		conf_join(name, sizeof(name), known, child->key);
 		if (!strcasecmp(name, "rexray.modules")) {
-			for (size_t j = 0; j < child->n; j++)
+			size_t n = is_block(l, child, below) ? child->n : 0;
+
+			for (size_t j = 0; j < n; j++)
 				walk_module(l, child->child[j]);
 			continue;
 		}

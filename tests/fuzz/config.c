@@ -17,6 +17,13 @@ const char *const fuzz_seeds[] = {
 	"osd: {drivers: {nfs: {server: s}, aws: }}\nlinux: {volume: {x: 1}}",
 	"libstorage: {service: dobs}\ndobs: {token: {file: /x}, regoin: a}",
 	"volfs: {logLevel: debug, eventsSize: 1M}\nservices: {a: {size: 1}}",
+	"libstorage: {server: {services: {a: {driver: sim, libstorage: {"
+	"integration: {volume: {operations: {create: {default: {size: 1}}}}"
+	"}}}}}}",
+	"rexray: {modules: {a: {type: docker, libstorage: {service: x, server: "
+	"{services: {q: {driver: sim}}}}}, b: {disabled: true}}}",
+	"rexray: {storageDrivers: [ec2], modules: {m: [ec2], n: , o: text}}",
+	"rexray: {modules: [a, {b: c}]}",
 	NULL,
 };
 

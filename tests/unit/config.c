@@ -510,6 +510,17 @@ static void test_unknown_keys(void **state)
 		   "did you mean 'services'?");
 	assert_has(c->problems[1], "did you mean 'group'?");
 	config_free(c);
+
+	/* Entries of a list have no names. */
+	c = load("rexray: {modules: {m: [a], n: , o: {spec: x}}}\n");
+	assert_int_equal(c->n_problems, 1);
+	assert_has(c->problems[0],
+		   "c.yml:1: 'rexray.modules.m' takes a block: {NAME: ...}");
+	config_free(c);
+	c = load("rexray: {modules: [a, {b: c}]}\n");
+	assert_int_equal(c->n_problems, 1);
+	assert_has(c->problems[0], "c.yml:1: 'rexray.modules' takes a block");
+	config_free(c);
 }
 
 static void test_broken_service(void **state)
