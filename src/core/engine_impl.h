@@ -398,6 +398,9 @@ void *engine_timer(void *engine);
 /* A refresh has got another time. With at most service->lock held. */
 void timer_kick(struct engine *e);
 int job_row(struct store_batch *b, const struct job *j);
+/* The job of a row's text; NULL where it is none. */
+struct job *job_decode(struct engine *e, uint64_t id, const char *text,
+		       size_t len);
 /* Notes that an early rmdir has taken its object from the tree, before it has:
  * a restart takes it away as well. */
 void job_store_hidden(struct job *j);

@@ -164,24 +164,29 @@ static struct job *decode(struct engine *e, uint64_t id,
 	return j;
 }
 
+struct job *job_decode(struct engine *e, uint64_t id, const char *text,
+		       size_t len)
+{
+	struct json_tokener *t = json_tokener_new();
+	struct json_object *o = t ? json_tokener_parse_ex(t, text, len) : NULL;
+	struct job *j = o ? decode(e, id, o) : NULL;
+
+	json_object_put(o);
+	json_tokener_free(t);
+	return j;
+}
+
 static int load_one(void *arg, const char *key, const char *value, size_t len)
 {
 	struct engine *e = arg;
 	uint64_t id = volume_key_serial(key);
-	struct json_tokener *t = json_tokener_new();
-	struct json_object *o;
-	struct job *j = NULL;
+	struct job *j = job_decode(e, id, value, len);
 
-	o = t ? json_tokener_parse_ex(t, value, len) : NULL;
-	if (o)
-		j = decode(e, id, o);
 	if (!j)
 		log_error("job %" PRIu64 " in the store cannot be read; it is "
 			  "left alone", id);
 	else if (jobs_keep(e, j) < 0)
 		job_unref(j);
-	json_object_put(o);
-	json_tokener_free(t);
 	return 0;
 }
 

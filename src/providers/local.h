@@ -65,6 +65,9 @@ void local_meta_done(struct local_meta *m);
 /* Reads it in the directory @fd. -ENOENT: there is none; -EUCLEAN: it is not
  * what this driver writes, with a sentence that says where. */
 int local_meta_read(int fd, struct local_meta *out, struct err *err);
+/* The same of its text. */
+int local_meta_parse(const char *text, size_t len, struct local_meta *out,
+		     struct err *err);
 /* Replaces it as a whole, on the medium when it returns. */
 int local_meta_write(int fd, const struct local_meta *m, struct err *err);
 

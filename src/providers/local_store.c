@@ -158,21 +158,12 @@ static int meta_from_json(struct local_meta *m, struct err *err)
 	return r < 0 ? err_set(err, EPROTO, "'tags' are not all texts") : 0;
 }
 
-int local_meta_read(int fd, struct local_meta *out, struct err *err)
+int local_meta_parse(const char *text, size_t len, struct local_meta *out,
+		     struct err *err)
 {
-	AUTO(auto_buf) struct buf text = BUF_INIT(META_MAX);
 	struct local_meta m = { 0 };
-	int r = file_read(fd, LOCAL_META, &text);
+	int r = json_parse_bytes(text, len, LOCAL_META, &m.json, err);
 
-	if (r == -ENOENT)
-		return err_set(err, ENOENT, "there is no " LOCAL_META);
-	if (r == -ENOMEM)
-		return err_oom(err);
-	if (r < 0)
-		return err_set(err, EUCLEAN, LOCAL_META
-			       " cannot be read: %s", strerrordesc_np(-r));
-	r = json_parse_bytes(buf_str(&text), text.len, LOCAL_META, &m.json,
-			     err);
 	if (r == 0)
 		r = meta_from_json(&m, err);
 	if (r == 0) {
@@ -186,6 +177,21 @@ int local_meta_read(int fd, struct local_meta *out, struct err *err)
 	if (err)
 		err->num = EUCLEAN;
 	return -EUCLEAN;
+}
+
+int local_meta_read(int fd, struct local_meta *out, struct err *err)
+{
+	AUTO(auto_buf) struct buf text = BUF_INIT(META_MAX);
+	int r = file_read(fd, LOCAL_META, &text);
+
+	if (r == -ENOENT)
+		return err_set(err, ENOENT, "there is no " LOCAL_META);
+	if (r == -ENOMEM)
+		return err_oom(err);
+	if (r < 0)
+		return err_set(err, EUCLEAN, LOCAL_META
+			       " cannot be read: %s", strerrordesc_np(-r));
+	return local_meta_parse(buf_str(&text), text.len, out, err);
 }
 
 static void put_text(struct buf *b, const char *key, const char *value)

@@ -152,6 +152,9 @@ int nfs_ident(int dir, const char *path, struct nfs_ident *out);
  * -EUCLEAN: not what this driver writes. */
 int nfs_meta_read(int root, const char *place, const char *id,
 		  struct json_object **out, struct err *err);
+/* The same of its text: 0 or -EUCLEAN. */
+int nfs_meta_parse(const char *text, size_t len, const char *place,
+		   const char *id, struct json_object **out);
 /* As a whole, on the server's medium when it returns. */
 int nfs_meta_write(struct nfs_work *w, const char *place,
 		   struct json_object *meta, struct err *err);

@@ -251,11 +251,22 @@ static bool meta_is_sound(struct json_object *o, const char *id, bool snapshot)
 	return is_entry_name(nfs_text(o, "directory"));
 }
 
+int nfs_meta_parse(const char *text, size_t len, const char *place,
+		   const char *id, struct json_object **out)
+{
+	AUTO(auto_json) struct json_object *o = NULL;
+
+	if (json_parse_bytes(text, len, place, &o, NULL) < 0 ||
+	    !meta_is_sound(o, id, !strcmp(place, NFS_SNAPSHOT_FACTS)))
+		return -EUCLEAN;
+	*out = STEAL(o);
+	return 0;
+}
+
 int nfs_meta_read(int root, const char *place, const char *id,
 		  struct json_object **out, struct err *err)
 {
 	AUTO(auto_buf) struct buf text = BUF_INIT(NFS_META_MAX);
-	AUTO(auto_json) struct json_object *o = NULL;
 	AUTO(auto_fd) int file = -1;
 	char path[NFS_PATH_ROOM];
 	int r;
@@ -271,11 +282,9 @@ int nfs_meta_read(int root, const char *place, const char *id,
 	r = file < 0 ? file : file_read_all(file, &text);
 	if (r < 0)
 		return nfs_fail(err, -r, "reading '%s'", path);
-	if (json_parse_bytes(buf_str(&text), text.len, path, &o, NULL) < 0 ||
-	    !meta_is_sound(o, id, !strcmp(place, NFS_SNAPSHOT_FACTS)))
+	if (nfs_meta_parse(buf_str(&text), text.len, place, id, out) < 0)
 		return err_set(err, EUCLEAN, "'%s' is damaged: it is not what volfs writes",
 			       path);
-	*out = STEAL(o);
 	return 0;
 }
 

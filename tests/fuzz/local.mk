@@ -78,6 +78,11 @@ tests_fuzz_host_SOURCES = tests/fuzz/host.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_host_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 tests_fuzz_host_LDADD = $(VOLFS_CORE_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/stored
+tests_fuzz_stored_SOURCES = tests/fuzz/stored.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_stored_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+tests_fuzz_stored_LDADD = $(VOLFS_CORE_LIBS)
+
 check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += tests/fuzz/main.c tests/fuzz/seeds.c
 if !FUZZING
