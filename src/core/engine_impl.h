@@ -277,8 +277,10 @@ struct volume_update {
 };
 int volume_update(struct service *s, uint64_t serial,
 		  const struct volume_update *u, struct err *err);
+/* @raw: its name at the service from now on, NULL = as it is. @idle: -EBUSY if
+ * it is attached or mounted, or a job has it. */
 int volume_rename(struct service *s, uint64_t serial, const char *name,
-		  const struct volume_facts *f, struct err *err);
+		  const char *raw, bool idle, struct err *err);
 /* Store rows. */
 void volume_key(struct service *s, uint64_t serial, char *out, size_t room);
 uint64_t volume_key_serial(const char *key);

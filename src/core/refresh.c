@@ -352,7 +352,8 @@ static void apply_renames(struct listing *l, struct volume **some, size_t n)
 			service_pick_name(l->s, v->f.name, v->f.id, serial,
 					  name);
 			if (strcmp(old, alias) != 0)
-				volume_rename(l->s, serial, name, NULL, NULL);
+				volume_rename(l->s, serial, name, NULL, true,
+					      NULL);
 			service_release_name(l->s, name);
 		}
 		volume_unref(v);

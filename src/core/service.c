@@ -430,7 +430,7 @@ static int part_names(struct service *s, struct err *err)
 		name_unescape(other->current->name, raw, sizeof(raw), NULL);
 		service_pick_name(s, raw, other->current->f.id, other->serial,
 				  name);
-		r = volume_rename(s, other->serial, name, NULL, err);
+		r = volume_rename(s, other->serial, name, NULL, false, err);
 		service_release_name(s, name);
 	}
 	inventory_unref(inv);

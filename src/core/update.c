@@ -210,18 +210,34 @@ int volume_update(struct service *s, uint64_t serial,
 	return r;
 }
 
+/* A job is shown, with the volume's lock, before it can run: none that is not
+ * seen here begins before the volume has its new name. */
+static bool is_busy(struct service *s, const struct volume *v)
+{
+	return volume_is_mounted(v) || volume_is_attached(v) ||
+	       volume_has_job(s, v->node->serial);
+}
+
 static int rename_claimed(struct service *s, uint64_t serial, const char *name,
-			  const struct volume_facts *f, struct err *err)
+			  const char *raw, bool idle, struct err *err)
 {
 	LOCK_SCOPE(&s->write[serial % WRITE_STRIPES]);
 	struct volume *old = service_volume(s, serial);
+	struct volume_facts f;
 	struct volume *v;
 	struct store_batch *b;
 	int r;
 
 	if (!old)
 		return err_set(err, ESTALE, "the volume is gone");
-	v = volume_new(old->node, name, f ? f : &old->f, old->local, old->job);
+	if (idle && is_busy(s, old)) {
+		volume_unref(old);
+		return err_set(err, EBUSY, "the volume is in use");
+	}
+	/* What is known by now: its creation may just have told its id. */
+	f = old->f;
+	f.name = raw ? raw : f.name;
+	v = volume_new(old->node, name, &f, old->local, old->job);
 	if (!v) {
 		volume_unref(old);
 		return err_oom(err);
@@ -248,13 +264,13 @@ static int rename_claimed(struct service *s, uint64_t serial, const char *name,
 }
 
 int volume_rename(struct service *s, uint64_t serial, const char *name,
-		  const struct volume_facts *f, struct err *err)
+		  const char *raw, bool idle, struct err *err)
 {
 	int r = service_claim_name(s, name, serial, err);
 
 	if (r < 0)
 		return r;
-	r = rename_claimed(s, serial, name, f, err);
+	r = rename_claimed(s, serial, name, raw, idle, err);
 	service_release_name(s, name);
 	return r;
 }

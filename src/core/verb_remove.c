@@ -496,17 +496,14 @@ static int run_rename_now(struct job *j, struct err *err)
 {
 	char raw[NAME_BYTES_MAX + 1];
 	struct volume *v = service_volume(j->svc, j->serial);
-	struct volume_facts f;
 	int r = 0;
 
 	if (!v)
 		return err_set(err, ENOENT, "rename '%s': it is gone",
 			       j->name);
 	name_unescape(j->name, raw, sizeof(raw), NULL);
-	f = v->f;
-	f.name = raw;
 	if (strcmp(v->name, j->name) != 0)
-		r = volume_rename(j->svc, j->serial, j->name, &f, err);
+		r = volume_rename(j->svc, j->serial, j->name, raw, false, err);
 	volume_unref(v);
 	return r;
 }
@@ -553,7 +550,7 @@ void verb_rename_failed(struct job *j)
 	    name_escape(v->f.name, strlen(v->f.name), now, sizeof(now)) > 0 &&
 	    strcmp(now, v->name) != 0) {
 		service_pick_name(j->svc, v->f.name, v->f.id, j->serial, name);
-		volume_rename(j->svc, j->serial, name, NULL, &err);
+		volume_rename(j->svc, j->serial, name, NULL, false, &err);
 		service_release_name(j->svc, name);
 	}
 	volume_unref(v);
@@ -639,7 +636,8 @@ static int import_listed(struct job *j, const struct call *c, struct volume *v,
 	if (r < 0 || !name || strcmp(name, v->name) == 0)
 		return r;
 	if (!p->rename)
-		return volume_rename(j->svc, j->serial, name, NULL, err);
+		return volume_rename(j->svc, j->serial, name, NULL, false,
+				     err);
 	free(j->name);
 	j->name = strdup(name);
 	return j->name ? run_rename(j, err) : err_oom(err);

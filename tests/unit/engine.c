@@ -6,6 +6,7 @@
 #include "host_main.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/statvfs.h>
 
 #include "base/log.h"
@@ -88,19 +89,30 @@ static void answered(void *arg, const struct answer *a)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static struct answer ask(struct request *r)
+static void submit(struct request *r, struct waiting *w)
 {
-	struct waiting w = { .lock = PTHREAD_MUTEX_INITIALIZER,
-			     .cond = PTHREAD_COND_INITIALIZER };
-
+	*w = (struct waiting){ .lock = PTHREAD_MUTEX_INITIALIZER,
+			       .cond = PTHREAD_COND_INITIALIZER };
 	r->svc = local;
 	r->len = r->text ? strlen(r->text) : 0;
-	engine_submit(engine, r, answered, &w, NULL);
-	pthread_mutex_lock(&w.lock);
-	while (!w.done)
-		pthread_cond_wait(&w.cond, &w.lock);
-	pthread_mutex_unlock(&w.lock);
-	return w.answer;
+	engine_submit(engine, r, answered, w, NULL);
+}
+
+static struct answer answer_of(struct waiting *w)
+{
+	pthread_mutex_lock(&w->lock);
+	while (!w->done)
+		pthread_cond_wait(&w->cond, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+	return w->answer;
+}
+
+static struct answer ask(struct request *r)
+{
+	struct waiting w;
+
+	submit(r, &w);
+	return answer_of(&w);
 }
 
 static struct volume *named(const char *name)
@@ -527,6 +539,68 @@ static void test_refresh_without_thread(void **state)
 	free(etc_dir);
 }
 
+/* ---- what comes in between ---- */
+
+static sem_t at_service, go_on;
+
+static int rename_held(struct session *s, const struct call *c,
+		       const struct volume_facts *v, const char *name,
+		       struct err *err)
+{
+	sem_post(&at_service);
+	sem_wait(&go_on);
+	return 0;
+}
+
+/* As a creation's answer does while an early mv is being shown. */
+static void tell_size(uint64_t serial, uint64_t bytes)
+{
+	struct volume *v = service_volume(local, serial), *newer;
+	struct volume_facts f = v->f;
+	struct err err = ERR_INIT;
+
+	f.size_bytes = bytes;
+	newer = volume_new(v->node, v->name, &f, v->local, v->job);
+	assert_non_null(newer);
+	assert_ok(service_replace(local, newer, &err), &err);
+	volume_unref(newer);
+	volume_unref(v);
+}
+
+/* What was told of a volume while its new name waited for the store is kept. */
+static void test_rename_keeps_facts(void **state)
+{
+	struct request r = { .verb = verb_find("rename"), .name = "two" };
+	struct provider held;
+	struct waiting w;
+	struct volume *v;
+
+	NEED_HOST();
+	start();
+	assert_true(engine_wait_recovered(engine, 10000));
+	assert_int_equal(say("create", "one", "size=32M"), 0);
+	sem_init(&at_service, 0, 0);
+	sem_init(&go_on, 0, 0);
+	held = *local->provider;
+	held.rename = rename_held;
+	local->provider = &held;
+	r.serial = serial_of("one");
+	submit(&r, &w);
+	sem_wait(&at_service);
+	pthread_mutex_lock(&local->write[r.serial % WRITE_STRIPES]);
+	sem_post(&go_on);
+	usleep(100000);
+	tell_size(r.serial, 64 << 20);
+	pthread_mutex_unlock(&local->write[r.serial % WRITE_STRIPES]);
+	assert_int_equal(answer_of(&w).num, 0);
+	v = named("two");
+	assert_non_null(v);
+	assert_int_equal(v->f.size_bytes, 64 << 20);
+	assert_string_equal(v->f.name, "two");
+	volume_unref(v);
+	stop();
+}
+
 static int host_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +611,7 @@ static int host_tests(void)
 		cmocka_unit_test(test_no_threads),
 		cmocka_unit_test(test_refresh_without_thread),
 		cmocka_unit_test(test_no_marks),
+		cmocka_unit_test(test_rename_keeps_facts),
 	};
 
 	log_init(getenv("V") ? LOG_DEBUG_ : LOG_ERR_);
