@@ -22,7 +22,7 @@
 #include "core/engine.h"
 #include "core/store.h"
 
-#define WRITE_STRIPES 64
+#define WRITE_STRIPES 32
 #define SERVICES_MAX 1024
 
 struct pool;
@@ -272,6 +272,9 @@ struct volume_update {
 	struct job_view *job;
 	bool store;                            /* facts and local to the store */
 	bool urgent;
+	uint64_t since;                        /* not, if it was touched after
+						* that (service->clock), or a
+						* job has it; 0 = in any case */
 	const char *event;                     /* for events; NULL = none but
 						* state changes */
 };
@@ -281,6 +284,13 @@ int volume_update(struct service *s, uint64_t serial,
  * it is attached or mounted, or a job has it. */
 int volume_rename(struct service *s, uint64_t serial, const char *name,
 		  const char *raw, bool idle, struct err *err);
+/* Takes volumes from listing and store, and tells. */
+void service_forget(struct service *s, struct volume_node **nodes, size_t n,
+		    const char *event);
+/* Keeps the writers of the volume or snapshot of that serial out, those of all
+ * for 0: for what is not made by the above. */
+void writers_hold(struct service *s, uint64_t serial);
+void writers_release(struct service *s, uint64_t serial);
 /* Store rows. */
 void volume_key(struct service *s, uint64_t serial, char *out, size_t room);
 uint64_t volume_key_serial(const char *key);
@@ -303,6 +313,7 @@ struct take {
 	struct service *svc;
 	uint64_t serial;         /* of the volume they are for; 0 = by id */
 	uint64_t snapshot;       /* serial of a placeholder snapshot, or 0 */
+	uint64_t since;          /* as in struct volume_update */
 	bool got, got_snapshot;
 	enum volume_state state;
 	enum snapshot_state snapshot_state;
@@ -364,6 +375,10 @@ void refresh_start(struct service *s);   /* on a worker, returns at once */
  * so. Under service->lock. Return: when to look again, INT64_MAX = not. */
 int64_t refresh_watch(struct service *s, int64_t now_ms, bool *silent);
 void refresh_tell_silent(void *service); /* on a worker; takes a reference */
+/* Has the volume been changed after that tick of service->clock, or has a job
+ * it now? */
+bool volume_touched_since(struct service *s, const struct volume *v,
+			  uint64_t clock);
 /* Asks for one volume: provider->get, else a listing. */
 int refresh_one(struct service *s, const struct call *c, uint64_t serial,
 		struct err *err);
@@ -371,10 +386,6 @@ int refresh_one(struct service *s, const struct call *c, uint64_t serial,
 /* Was what has that id removed here a moment ago? The service may go on to
  * show it. */
 bool tombstone_is_for(struct service *s, const char *id);
-
-/* Takes volumes from listing and store, and tells. */
-void service_forget(struct service *s, struct volume_node **nodes, size_t n,
-		    const char *event);
 
 /* ---- job.c, job_store.c, waiter.c ---- */
 void job_unref(struct job *j);

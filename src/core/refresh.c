@@ -64,12 +64,13 @@ static int push(void *array, size_t *n, size_t *room, void *item)
 	return 0;
 }
 
-static bool touched_since(struct service *s, struct volume *v, uint64_t began)
+bool volume_touched_since(struct service *s, const struct volume *v,
+			  uint64_t clock)
 {
 	if (volume_has_job(s, v->node->serial))
 		return true;
 	LOCK_SCOPE(&s->lock);
-	return v->node->touched > began;
+	return v->node->touched > clock;
 }
 
 bool tombstone_is_for(struct service *s, const char *id)
@@ -187,7 +188,7 @@ static int list_volume(void *arg, const struct volume_facts *f,
 		l->seen[i] = true;
 	lost = v->local && v->local->gone;
 	if ((lost || !volume_facts_equal(&v->f, f)) &&
-	    !touched_since(l->s, v, l->began)) {
+	    !volume_touched_since(l->s, v, l->began)) {
 		struct volume *nv = volume_new(v->node, v->name, f, v->local,
 					       NULL);
 
@@ -218,9 +219,12 @@ static int list_snapshot(void *arg, const struct snapshot_facts *f,
 	at = bsearch(&pkey, l->by_id, n, sizeof(*l->by_id), cmp_snapshot_id);
 	if (at) {
 		l->seen_snapshot[at - l->by_id] = true;
-		if (!snapshot_facts_equal(&(*at)->f, f) && !(*at)->job)
-			snapshot_update(l->s, (*at)->serial, f, -1, false,
-					NULL, NULL);
+		sn = service_snapshot(l->s, (*at)->serial);
+		/* Another record: a job was at it since the listing began. */
+		if (sn == *at && !sn->job && !snapshot_facts_equal(&sn->f, f))
+			snapshot_update(l->s, sn->serial, f, -1, false, NULL,
+					NULL);
+		snapshot_unref(sn);
 		return 0;
 	}
 	sn = service_snapshot_like(l->s, f);  /* made meanwhile, or being made */
@@ -244,6 +248,9 @@ static void found_again(struct volume_local *l, void *arg)
 {
 	l->gone = false;
 }
+
+static int ask_one(struct service *s, const struct call *c, uint64_t serial,
+		   uint64_t since, struct err *err);
 
 /* A question about one volume: within the listing's call, and shorter. */
 static struct call verify_call(const struct listing *l)
@@ -288,8 +295,8 @@ static void drop_late(struct listing *l)
 			struct call c = verify_call(l);
 			struct err err = ERR_INIT;
 
-			note_answer(l, refresh_one(l->s, &c, v->node->serial,
-						   &err));
+			note_answer(l, ask_one(l->s, &c, v->node->serial,
+					       l->began, &err));
 			/* Its name may be another one now. */
 			if (push(&l->asked, &l->n_asked, &l->room_asked,
 				 v) == 0)
@@ -300,29 +307,41 @@ static void drop_late(struct listing *l)
 	l->n_changed = kept;
 }
 
-static int apply_changed(struct listing *l, struct err *err)
+/* In one commit, and not over what jobs stored while the listing ran: they may
+ * have given the volume another name, or taken it away. */
+static int store_changed(struct listing *l, struct err *err)
 {
 	struct store_batch *b = store_batch_new();
 	int r = 0;
 
-	for (size_t i = 0; i < l->n_changed && r == 0; i++)
-		r = volume_facts_row(b, l->s, l->changed[i]->node->serial,
-				     l->changed[i]->name, &l->changed[i]->f,
-				     err);
-	if (r < 0 || !l->n_changed) {
-		store_batch_free(b);
-		return r;
+	writers_hold(l->s, 0);
+	for (size_t i = 0; i < l->n_changed && r == 0; i++) {
+		struct volume *v = l->changed[i], *now;
+
+		now = service_volume_of(l->s, v->node);
+		if (now && !volume_touched_since(l->s, v, l->began))
+			r = volume_facts_row(b, l->s, v->node->serial, v->name,
+					     &v->f, err);
+		volume_unref(now);
 	}
-	r = store_commit(l->s->engine->store, b, err);
+	if (r == 0)
+		r = store_commit(l->s->engine->store, STEAL(b), err);
+	writers_release(l->s, 0);
+	store_batch_free(b);
+	return r;
+}
+
+static int apply_changed(struct listing *l, struct err *err)
+{
+	int r = l->n_changed ? store_changed(l, err) : 0;
+
 	for (size_t i = 0; i < l->n_changed && r == 0; i++) {
 		struct volume *v = l->changed[i];
 		bool gone = v->local && v->local->gone;
 
-		if (touched_since(l->s, v, l->began))
-			continue;
 		volume_update(l->s, v->node->serial,
 			      &(struct volume_update){
-				      .facts = &v->f,
+				      .facts = &v->f, .since = l->began,
 				      .local = gone ? found_again : NULL,
 				      .store = gone }, NULL);
 	}
@@ -472,7 +491,8 @@ static void set_gone(struct volume_local *l, void *arg)
 static bool is_gone(struct listing *l, struct volume *v, size_t missing)
 {
 	struct service *s = l->s;
-	struct take t = { .svc = s, .serial = v->node->serial };
+	struct take t = { .svc = s, .serial = v->node->serial,
+			  .since = l->began };
 	struct volume_sink sink = take_sink(&t);
 	struct call c = verify_call(l);
 	struct err err = ERR_INIT;
@@ -510,7 +530,8 @@ static void apply_missing(struct listing *l)
 		v = service_volume(s, l->inv->by_serial[i]->serial);
 		if (!v)
 			continue;
-		if (!v->f.id || touched_since(s, v, l->began) ||
+		if (!v->f.id ||
+		    volume_touched_since(s, v, l->began) ||
 		    (v->local && v->local->gone) || !is_gone(l, v, missing)) {
 			volume_unref(v);
 			continue;
@@ -530,43 +551,6 @@ static void apply_missing(struct listing *l)
 	for (size_t i = 0; i < n; i++)
 		volume_node_unref(drop[i]);
 	free(drop);
-}
-
-/* From listing and store, then told. */
-void service_forget(struct service *s, struct volume_node **nodes, size_t n,
-		    const char *event)
-{
-	struct change *c = calloc(n, sizeof(*c));
-	struct store_batch *b = store_batch_new();
-	struct err err = ERR_INIT;
-	char key[32];
-
-	store_batch_urgent(b);
-	for (size_t i = 0; i < n; i++) {
-		struct volume *v = service_volume(s, nodes[i]->serial);
-
-		volume_key(s, nodes[i]->serial, key, sizeof(key));
-		store_batch_delete(b, "volume", key);
-		store_batch_delete(b, "local", key);
-		if (c)
-			c[i] = (struct change){ .kind = CHANGE_VOLUME_GONE,
-						.svc = s,
-						.serial = nodes[i]->serial,
-						.given = &nodes[i]->given };
-		if (v && n <= 1000)
-			event_add(s->engine, s, v, event,
-				  volume_state_name(volume_effective_state(v)),
-				  "", v->job ? v->job->id : 0,
-				  v->job ? v->job->uid : 0, "");
-		volume_unref(v);
-	}
-	if (store_commit(s->engine->store, b, &err) < 0)
-		log_error("service '%s': %s", s->name, err.text);
-	service_drop(s, nodes, n);
-	if (c)
-		publish(s->engine, c, n);
-	free(c);
-	publish_service(s);
 }
 
 /* Those gone, and those whose volume came or went: a snapshot that moves
@@ -962,11 +946,11 @@ int refresh_now(struct service *s, const struct call *c, struct err *err)
 	return r;
 }
 
-int refresh_one(struct service *s, const struct call *c, uint64_t serial,
-		struct err *err)
+static int ask_one(struct service *s, const struct call *c, uint64_t serial,
+		   uint64_t since, struct err *err)
 {
 	struct volume *v = service_volume(s, serial);
-	struct take t = { .svc = s, .serial = serial };
+	struct take t = { .svc = s, .serial = serial, .since = since };
 	struct volume_sink sink = take_sink(&t);
 	int r;
 
@@ -982,4 +966,10 @@ int refresh_one(struct service *s, const struct call *c, uint64_t serial,
 	take_done(&t);
 	volume_unref(v);
 	return r < 0 ? r : 0;
+}
+
+int refresh_one(struct service *s, const struct call *c, uint64_t serial,
+		struct err *err)
+{
+	return ask_one(s, c, serial, 0, err);
 }

@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/log.h"
 #include "core/engine_impl.h"
 
 #define ROW_MAX (1024 * 1024)
@@ -39,6 +40,20 @@ void publish_service(struct service *s)
 	pthread_mutex_unlock(&s->lock);
 	publish(s->engine,
 		&(struct change){ .kind = CHANGE_SERVICE, .svc = s }, 1);
+}
+
+void writers_hold(struct service *s, uint64_t serial)
+{
+	for (size_t i = 0; i < WRITE_STRIPES; i++)
+		if (!serial || serial % WRITE_STRIPES == i)
+			pthread_mutex_lock(&s->write[i]);
+}
+
+void writers_release(struct service *s, uint64_t serial)
+{
+	for (size_t i = 0; i < WRITE_STRIPES; i++)
+		if (!serial || serial % WRITE_STRIPES == i)
+			pthread_mutex_unlock(&s->write[i]);
 }
 
 void volume_key(struct service *s, uint64_t serial, char *out, size_t room)
@@ -179,6 +194,10 @@ int volume_update(struct service *s, uint64_t serial,
 
 	if (!old)
 		return err_set(err, ESTALE, "the volume is gone");
+	if (u->since && volume_touched_since(s, old, u->since)) {
+		volume_unref(old);
+		return 0;
+	}
 	v = updated(old, u);
 	if (!v) {
 		volume_unref(old);
@@ -275,6 +294,46 @@ int volume_rename(struct service *s, uint64_t serial, const char *name,
 	return r;
 }
 
+/* From listing and store, then told. */
+void service_forget(struct service *s, struct volume_node **nodes, size_t n,
+		    const char *event)
+{
+	struct change *c = calloc(n, sizeof(*c));
+	struct store_batch *b = store_batch_new();
+	uint64_t one = n == 1 ? nodes[0]->serial : 0;
+	struct err err = ERR_INIT;
+	char key[32];
+
+	store_batch_urgent(b);
+	for (size_t i = 0; i < n; i++) {
+		struct volume *v = service_volume(s, nodes[i]->serial);
+
+		volume_key(s, nodes[i]->serial, key, sizeof(key));
+		store_batch_delete(b, "volume", key);
+		store_batch_delete(b, "local", key);
+		if (c)
+			c[i] = (struct change){ .kind = CHANGE_VOLUME_GONE,
+						.svc = s,
+						.serial = nodes[i]->serial,
+						.given = &nodes[i]->given };
+		if (v && n <= 1000)
+			event_add(s->engine, s, v, event,
+				  volume_state_name(volume_effective_state(v)),
+				  "", v->job ? v->job->id : 0,
+				  v->job ? v->job->uid : 0, "");
+		volume_unref(v);
+	}
+	writers_hold(s, one);
+	if (store_commit(s->engine->store, b, &err) < 0)
+		log_error("service '%s': %s", s->name, err.text);
+	service_drop(s, nodes, n);
+	writers_release(s, one);
+	if (c)
+		publish(s->engine, c, n);
+	free(c);
+	publish_service(s);
+}
+
 /* ---- what a driver hands over for one volume ---- */
 
 static int add_snapshot(struct service *s, const struct snapshot_facts *f,
@@ -299,6 +358,7 @@ static int take_volume(void *arg, const struct volume_facts *f,
 	if (v && !volume_facts_equal(&v->f, f))
 		r = volume_update(t->svc, v->node->serial,
 				  &(struct volume_update){ .facts = f,
+							   .since = t->since,
 							   .store = true },
 				  err);
 	volume_unref(v);
@@ -483,8 +543,12 @@ int snapshot_add(struct service *s, struct snapshot *sn, struct err *err)
 
 void snapshots_forget(struct service *s, struct snapshot **sn, size_t n)
 {
+	uint64_t one = n == 1 ? sn[0]->serial : 0;
+
+	writers_hold(s, one);
 	drop_rows(s, sn, n);
 	service_drop_snapshots(s, sn, n);
+	writers_release(s, one);
 	publish_snapshots(s, sn, n, CHANGE_SNAPSHOT_GONE);
 }
 
