@@ -601,6 +601,40 @@ static void test_rename_keeps_facts(void **state)
 	stop();
 }
 
+/* What takes the snapshot away while its copy is being admitted refuses the
+ * copy, and nothing that was asked in the same moment. */
+static void test_refused_alone(void **state)
+{
+	struct request first = { .verb = verb_find("set"), .text = "auto=1" };
+	struct request copy = { .verb = verb_find("create"), .name = "copy",
+				.text = "from=source@s" };
+	struct request last = { .verb = verb_find("set"), .text = "uid=7" };
+	struct waiting w[3];
+	struct snapshot *sn;
+
+	NEED_HOST();
+	start();
+	assert_true(engine_wait_recovered(engine, 10000));
+	assert_int_equal(say("create", "source", "size=32M"), 0);
+	assert_int_equal(snapshot("source", "s"), 0);
+	first.serial = last.serial = serial_of("source");
+	pthread_mutex_lock(&local->write[first.serial % WRITE_STRIPES]);
+	submit(&first, &w[0]);
+	usleep(100000);                  /* it is being admitted */
+	submit(&copy, &w[1]);
+	submit(&last, &w[2]);
+	sn = service_snapshot_named(local, first.serial, "s");
+	assert_non_null(sn);
+	service_drop_snapshots(local, &sn, 1);
+	snapshot_unref(sn);
+	pthread_mutex_unlock(&local->write[first.serial % WRITE_STRIPES]);
+	assert_int_equal(answer_of(&w[0]).num, 0);
+	assert_int_equal(answer_of(&w[1]).num, ENOENT);
+	assert_int_equal(answer_of(&w[2]).num, 0);
+	assert_int_equal(serial_of("copy"), 0);
+	stop();
+}
+
 static int host_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -612,6 +646,7 @@ static int host_tests(void)
 		cmocka_unit_test(test_refresh_without_thread),
 		cmocka_unit_test(test_no_marks),
 		cmocka_unit_test(test_rename_keeps_facts),
+		cmocka_unit_test(test_refused_alone),
 	};
 
 	log_init(getenv("V") ? LOG_DEBUG_ : LOG_ERR_);
