@@ -461,7 +461,9 @@ int job_check_room(const struct job *j, struct err *err);
  * volume runs or waits, for a name operation: it may be answered before its
  * turn, and would give the name away under that one's hands. */
 int job_check_rest(const struct job *j, struct err *err);
-void job_answer_early(struct job *j);
+/* What a name operation that is answered before its verdict is answered: 0, and
+ * its outcome is shown; or what speaks against that by now. */
+int job_answer_early(struct job *j);
 void jobs_prune(struct engine *e);
 struct waiter *waiter_add(struct job *j,
 			  void (*done)(void *, const struct answer *),

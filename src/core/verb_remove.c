@@ -367,23 +367,28 @@ static int run_remove(struct job *j, struct err *err)
 static int run_rename_now(struct job *j, struct err *err);
 
 /* The outcome of a name operation is shown before the verdict. */
-void job_answer_early(struct job *j)
+int job_answer_early(struct job *j)
 {
+	struct err err = ERR_INIT;
 	struct volume *v;
 
-	if (j->verb == &verb_rename) {
-		run_rename_now(j, NULL);
-		return;
-	}
+	if (j->verb == &verb_rename)
+		return run_rename_now(j, &err);
 	if (j->verb == &verb_snapshot_remove) {
 		snapshot_hide(j);
-		return;
+		return 0;
 	}
 	if (j->verb != &verb_remove || j->line.async)
-		return;
+		return 0;
 	v = service_volume(j->svc, j->serial);
 	if (!v)
-		return;
+		return 0;
+	/* A mount may have ended between the check and the job's queueing; none
+	 * begins before it. The kernel would take off what lies below. */
+	if (check_unused(j, v, &err) < 0) {
+		volume_unref(v);
+		return -err.num;
+	}
 	j->hidden_volume = volume_ref(v);
 	job_store_hidden(j);
 	/* A listing until then must not show it as a new one. */
@@ -392,6 +397,7 @@ void job_answer_early(struct job *j)
 	publish_volume(j->svc, v, CHANGE_VOLUME_GONE);
 	publish_service(j->svc);
 	volume_unref(v);
+	return 0;
 }
 
 static const char *const ok_words[] = { "ok", NULL };

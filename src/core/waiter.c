@@ -147,11 +147,26 @@ void waiters_release(struct engine *e)
 	waiters_tell(list, EINTR);
 }
 
-/* Did the verdict come just before the clock's word was given? */
-static bool is_over(const struct job *j)
+/* False: the verdict came just before the clock's word was given. Else what is
+ * shown until end_telling() is shown before what the verdict shows. */
+static bool begin_telling(struct job *j)
 {
-	LOCK_SCOPE(&j->engine->jobs_lock);
-	return j->state >= JOB_DONE;
+	struct engine *e = j->engine;
+
+	LOCK_SCOPE(&e->jobs_lock);
+	while (j->telling)
+		pthread_cond_wait(&e->idle, &e->jobs_lock);
+	j->telling = j->state < JOB_DONE;
+	return j->telling;
+}
+
+static void end_telling(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	LOCK_SCOPE(&e->jobs_lock);
+	j->telling = false;
+	pthread_cond_broadcast(&e->idle);
 }
 
 /* On a worker: the object's error says that the job goes on. */
@@ -161,7 +176,7 @@ static void tell_timeout(void *arg)
 	struct job *j = w->job;
 	struct err err = ERR_INIT;
 
-	if (is_over(j)) {
+	if (!begin_telling(j)) {
 		answer(w, j->err.num);
 		return;
 	}
@@ -170,6 +185,7 @@ static void tell_timeout(void *arg)
 		"with volctl wait", j->verb->name, j->name ? j->name : "",
 		j->id, j->id);
 	job_set_fault(j, &err);
+	end_telling(j);
 	answer(w, ETIMEDOUT);
 }
 
@@ -178,23 +194,15 @@ static void tell_early(void *arg)
 {
 	struct waiter *w = arg;
 	struct job *j = w->job;
-	struct engine *e = j->engine;
-	bool over;
+	int num;
 
-	pthread_mutex_lock(&e->jobs_lock);
-	while (j->telling)
-		pthread_cond_wait(&e->idle, &e->jobs_lock);
-	over = j->state >= JOB_DONE;
-	j->telling = !over;
-	pthread_mutex_unlock(&e->jobs_lock);
-	if (!over) {
-		job_answer_early(j);
-		pthread_mutex_lock(&e->jobs_lock);
-		j->telling = false;
-		pthread_cond_broadcast(&e->idle);
-		pthread_mutex_unlock(&e->jobs_lock);
+	if (begin_telling(j)) {
+		num = -job_answer_early(j);
+		end_telling(j);
+	} else {
+		num = j->err.num;
 	}
-	answer(w, over ? j->err.num : 0);
+	answer(w, num);
 }
 
 int64_t waiters_tick(struct engine *e, int64_t now_ms)
