@@ -220,6 +220,7 @@ int engine_new(const struct engine_options *o, struct engine **out,
 
 	if (!e)
 		return err_oom(err);
+	pthread_mutex_init(&e->snapshots_lock, NULL);
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_mutex_init(&e->jobs_lock, NULL);
 	pthread_mutex_init(&e->texts_lock, NULL);
@@ -352,6 +353,7 @@ void engine_free(struct engine *e)
 	free(e->store_moved_to);
 	free(e->devices_text);
 	free(e->mounts_text);
+	pthread_mutex_destroy(&e->snapshots_lock);
 	pthread_mutex_destroy(&e->lock);
 	pthread_mutex_destroy(&e->jobs_lock);
 	pthread_mutex_destroy(&e->texts_lock);

@@ -10,9 +10,10 @@
  * jobs to the store, a batch at a time, before anything runs; one hears of
  * disks that go (device_care.c).
  *
- * Lock order: engine->lock, service->write[], service->lock, engine->jobs_lock.
- * service->write[] serialises writers of one volume over their commit; readers
- * never take it. No callback is made with any lock but service->write[] held.
+ * Lock order: engine->snapshots_lock, engine->lock, service->write[],
+ * service->lock, engine->jobs_lock. service->write[] serialises writers of one
+ * volume over their commit, snapshots_lock those who name snapshots; readers
+ * never take either. No callback is made with any other lock held.
  */
 
 #include <pthread.h>
@@ -40,6 +41,10 @@ struct engine {
 	bool device_care_runs;
 	pthread_t timer, admission;
 	bool timer_runs, admission_runs;
+
+	/* From the look whether a snapshot's name is free until who gets it is
+	 * listed: a commit is in between. */
+	pthread_mutex_t snapshots_lock;
 
 	pthread_mutex_t lock;            /* services, config, warnings */
 	struct service *services[SERVICES_MAX]; /* ascending numbers */

@@ -741,6 +741,19 @@ static void admit_batch(struct engine *e, struct job *list)
 	}
 }
 
+static void admit(struct engine *e, struct job *list)
+{
+	bool names = false;
+
+	for (const struct job *j = list; j; j = j->next)
+		names |= j->verb == &verb_snapshot;
+	if (names)
+		pthread_mutex_lock(&e->snapshots_lock);
+	admit_batch(e, list);
+	if (names)
+		pthread_mutex_unlock(&e->snapshots_lock);
+}
+
 void *jobs_admission(void *arg)
 {
 	struct engine *e = arg;
@@ -758,7 +771,7 @@ void *jobs_admission(void *arg)
 		if (!list)
 			return NULL;
 		generation = engine_enter(e);
-		admit_batch(e, list);
+		admit(e, list);
 		engine_leave(e, generation);
 	}
 }

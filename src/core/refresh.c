@@ -637,6 +637,7 @@ static void apply_snapshots(struct listing *l, struct err *err)
 	size_t n = 0;
 
 	forget_snapshots(l, err);
+	LOCK_SCOPE(&s->engine->snapshots_lock);
 	for (size_t i = 0; i < l->n_snaps; i++) {
 		struct snapshot *raw = l->new_snaps[i], *sn;
 		char name[NAME_BYTES_MAX + 1];

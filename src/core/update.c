@@ -565,6 +565,7 @@ static int add_snapshot(struct service *s, const struct snapshot_facts *f,
 	struct snapshot *sn;
 	int r;
 
+	LOCK_SCOPE(&s->engine->snapshots_lock);
 	snapshot_pick_name(s, volume, f, name);
 	sn = snapshot_make(s, f, volume, name, err);
 	if (!sn)

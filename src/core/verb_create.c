@@ -502,7 +502,7 @@ int verb_make_placeholder(struct job *j, struct job *batch,
 	if (j->verb == &verb_create)
 		return make_create(j, batch, b, err);
 	if (j->verb == &verb_snapshot)
-		return make_snapshot(j, b, err);
+		return make_snapshot(j, batch, b, err);
 	return 0;
 }
 

@@ -57,7 +57,8 @@ int remains_of_snapshot(struct job *j, struct snapshot **sn, struct err *err);
 /* Deletes it there and waits until it is gone. */
 int remove_at_service(struct job *j, struct volume *v, struct err *err);
 
-int make_snapshot(struct job *j, struct store_batch *b, struct err *err);
+int make_snapshot(struct job *j, struct job *batch, struct store_batch *b,
+		  struct err *err);
 int show_snapshot(struct job *j, struct err *err);
 /* -EINVAL unless it is an absolute path in the volume, without ".."; none is
  * fine too. */

@@ -364,7 +364,7 @@ static int run_remove(struct job *j, struct err *err)
 	return r;
 }
 
-static int run_rename_now(struct job *j, struct err *err);
+static int show_name(struct job *j, const char *name, struct err *err);
 
 /* The outcome of a name operation is shown before the verdict. */
 int job_answer_early(struct job *j)
@@ -373,7 +373,7 @@ int job_answer_early(struct job *j)
 	struct volume *v;
 
 	if (j->verb == &verb_rename)
-		return run_rename_now(j, &err);
+		return show_name(j, j->name, &err);
 	if (j->verb == &verb_snapshot_remove) {
 		snapshot_hide(j);
 		return 0;
@@ -498,23 +498,22 @@ static int check_rename(struct job *j, struct err *err)
 }
 
 /* In the tree: the record with the new name, raw and escaped. */
-static int run_rename_now(struct job *j, struct err *err)
+static int show_name(struct job *j, const char *name, struct err *err)
 {
 	char raw[NAME_BYTES_MAX + 1];
 	struct volume *v = service_volume(j->svc, j->serial);
 	int r = 0;
 
 	if (!v)
-		return err_set(err, ENOENT, "rename '%s': it is gone",
-			       j->name);
-	name_unescape(j->name, raw, sizeof(raw), NULL);
-	if (strcmp(v->name, j->name) != 0)
-		r = volume_rename(j->svc, j->serial, j->name, raw, false, err);
+		return err_set(err, ENOENT, "rename '%s': it is gone", name);
+	name_unescape(name, raw, sizeof(raw), NULL);
+	if (strcmp(v->name, name) != 0)
+		r = volume_rename(j->svc, j->serial, name, raw, false, err);
 	volume_unref(v);
 	return r;
 }
 
-static int run_rename(struct job *j, struct err *err)
+static int rename_to(struct job *j, const char *name, struct err *err)
 {
 	char raw[NAME_BYTES_MAX + 1];
 	struct volume *v = job_volume(j, err);
@@ -523,21 +522,26 @@ static int run_rename(struct job *j, struct err *err)
 
 	if (!v)
 		return -err->num;
-	name_unescape(j->name, raw, sizeof(raw), NULL);
+	name_unescape(name, raw, sizeof(raw), NULL);
 	job_call(j, &c);
 	job_step(j, "rename");
-	r = service_claim_name(j->svc, j->name, j->serial, err);
+	r = service_claim_name(j->svc, name, j->serial, err);
 	if (r == 0) {
 		FAULT_POINT("job.rename.before-call");
 		r = PROVIDER_CALL(j, &c, j->svc->provider->rename(
 			j->svc->session, &c, &v->f, raw, err), err);
 		FAULT_POINT("job.rename.called");
 		if (r == 0)
-			r = run_rename_now(j, err);
-		service_release_name(j->svc, j->name);
+			r = show_name(j, name, err);
+		service_release_name(j->svc, name);
 	}
 	volume_unref(v);
-	return r < 0 ? err_wrap(err, "rename to '%s'", j->name) : 0;
+	return r < 0 ? err_wrap(err, "rename to '%s'", name) : 0;
+}
+
+static int run_rename(struct job *j, struct err *err)
+{
+	return rename_to(j, j->name, err);
 }
 
 /* A new name that was shown early and is refused after all: the service says
@@ -644,9 +648,7 @@ static int import_listed(struct job *j, const struct call *c, struct volume *v,
 	if (!p->rename)
 		return volume_rename(j->svc, j->serial, name, NULL, false,
 				     err);
-	free(j->name);
-	j->name = strdup(name);
-	return j->name ? run_rename(j, err) : err_oom(err);
+	return rename_to(j, name, err);
 }
 
 struct imported {

@@ -47,7 +47,23 @@ static int check_snapshot(struct job *j, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-int make_snapshot(struct job *j, struct store_batch *b, struct err *err)
+/* Has the volume one of that name by now, or will it, by an earlier one of the
+ * jobs that are admitted with this? */
+static bool is_taken(const struct job *j, const struct job *batch)
+{
+	struct snapshot *sn = service_snapshot_named(j->svc, j->serial,
+						     j->name);
+	bool taken = sn != NULL;
+
+	snapshot_unref(sn);
+	for (const struct job *k = batch; k != j && !taken; k = k->next)
+		taken = k->placeholder_snapshot && k->svc == j->svc &&
+			k->serial == j->serial && strcmp(k->name, j->name) == 0;
+	return taken;
+}
+
+int make_snapshot(struct job *j, struct job *batch, struct store_batch *b,
+		  struct err *err)
 {
 	char raw[NAME_BYTES_MAX + 1];
 	struct volume *v = service_volume(j->svc, j->serial);
@@ -59,6 +75,12 @@ int make_snapshot(struct job *j, struct store_batch *b, struct err *err)
 
 	if (!v)
 		return 0;   /* run_snapshot() says so */
+	if (is_taken(j, batch)) {
+		err_set(err, EEXIST, "snapshot '%s': '%s' has one of that name",
+			j->name, v->name);
+		volume_unref(v);
+		return -EEXIST;
+	}
 	name_unescape(j->name, raw, sizeof(raw), NULL);
 	f.volume_id = v->f.id;
 	f.size_bytes = v->f.size_bytes;
@@ -262,15 +284,21 @@ void snapshot_hide(struct job *j)
 void verb_snapshot_remove_failed(struct job *j)
 {
 	struct snapshot *old = j->hidden_snapshot, *sn;
+	char key[32], name[NAME_BYTES_MAX + 1];
 	struct err err = ERR_INIT;
 	struct store_batch *b;
-	char key[32];
 
 	if (!old)
 		return;
+	LOCK_SCOPE(&j->engine->snapshots_lock);
 	tombstone_drop(j->svc, old->f.id);
-	sn = snapshot_make(j->svc, &old->f, old->volume_serial, old->name,
-			   &err);
+	snprintf(name, sizeof(name), "%s", old->name);
+	sn = service_snapshot_named(j->svc, old->volume_serial, name);
+	/* The name has gone to a new one. */
+	if (sn && old->f.id)
+		snapshot_pick_name(j->svc, old->volume_serial, &old->f, name);
+	snapshot_unref(sn);
+	sn = snapshot_make(j->svc, &old->f, old->volume_serial, name, &err);
 	if (!sn)
 		return;
 	sn->protect = old->protect;
