@@ -220,6 +220,7 @@ int engine_new(const struct engine_options *o, struct engine **out,
 
 	if (!e)
 		return err_oom(err);
+	pthread_mutex_init(&e->reload_lock, NULL);
 	pthread_mutex_init(&e->snapshots_lock, NULL);
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_mutex_init(&e->jobs_lock, NULL);
@@ -353,6 +354,7 @@ void engine_free(struct engine *e)
 	free(e->store_moved_to);
 	free(e->devices_text);
 	free(e->mounts_text);
+	pthread_mutex_destroy(&e->reload_lock);
 	pthread_mutex_destroy(&e->snapshots_lock);
 	pthread_mutex_destroy(&e->lock);
 	pthread_mutex_destroy(&e->jobs_lock);
@@ -413,14 +415,19 @@ static void retire_or_remove(struct engine *e, struct service *s)
 	service_unref(s);
 }
 
+bool service_is_retired(struct service *s)
+{
+	LOCK_SCOPE(&s->lock);
+	return s->retired;
+}
+
 void service_leave_if_retired(struct service *s)
 {
-	bool retired;
-
-	pthread_mutex_lock(&s->lock);
-	retired = s->retired;
-	pthread_mutex_unlock(&s->lock);
-	if (retired)
+	if (!service_is_retired(s))
+		return;
+	LOCK_SCOPE(&s->engine->reload_lock);
+	/* A reload may have brought it back. */
+	if (service_is_retired(s))
 		retire_or_remove(s->engine, s);
 }
 
@@ -449,6 +456,7 @@ static void config_end(void *config)
 static void reload_service(struct engine *e, const struct service_config *c)
 {
 	struct service *s = engine_service_named(e, c->name);
+	struct config *owner;
 	struct err err = ERR_INIT;
 	bool same;
 
@@ -464,12 +472,14 @@ static void reload_service(struct engine *e, const struct service_config *c)
 		return;
 	}
 	same = config_service_equal(s->config, c);
-	retire(e, config_end, s->owner);
 	pthread_mutex_lock(&s->lock);
+	owner = s->owner;
 	s->config = c;
 	s->owner = config_ref(e->config);
 	s->retired = false;
 	pthread_mutex_unlock(&s->lock);
+	/* Not before: who begins in between would still find it. */
+	retire(e, config_end, owner);
 	if (!same || !service_is_open(s))
 		reopen(s);
 	refresh_schedule(s, 0);
@@ -504,10 +514,13 @@ static bool config_is_same(const struct config *a, const struct config *b)
 
 int engine_reload(struct engine *e, struct err *err)
 {
-	struct config *c = config_load(&e->o.config, err);
 	struct service *s[SERVICES_MAX];
+	struct config *c;
 	size_t n;
 
+	/* A SIGHUP and a line, or lines of two users, are two jobs. */
+	LOCK_SCOPE(&e->reload_lock);
+	c = config_load(&e->o.config, err);
 	if (!c)
 		return err_wrap(err, "reload: the configuration in force "
 				"stays");

@@ -10,10 +10,11 @@
  * jobs to the store, a batch at a time, before anything runs; one hears of
  * disks that go (device_care.c).
  *
- * Lock order: engine->snapshots_lock, engine->lock, service->write[],
- * service->lock, engine->jobs_lock. service->write[] serialises writers of one
- * volume over their commit, snapshots_lock those who name snapshots; readers
- * never take either. No callback is made with any other lock held.
+ * Lock order: engine->reload_lock, engine->snapshots_lock, engine->lock,
+ * service->write[], service->lock, engine->jobs_lock. service->write[]
+ * serialises writers of one volume over their commit, snapshots_lock those who
+ * name snapshots, reload_lock reloads; readers never take any of these. No
+ * callback is made with any other lock held.
  */
 
 #include <pthread.h>
@@ -42,6 +43,7 @@ struct engine {
 	pthread_t timer, admission;
 	bool timer_runs, admission_runs;
 
+	pthread_mutex_t reload_lock;     /* which services there are changes */
 	/* From the look whether a snapshot's name is free until who gets it is
 	 * listed: a commit is in between. */
 	pthread_mutex_t snapshots_lock;
@@ -363,6 +365,7 @@ int service_open(struct service *s, struct err *err);
 bool service_is_open(const struct service *s);
 int service_load(struct service *s, struct err *err);  /* from the store */
 void service_close(struct service *s);
+bool service_is_retired(struct service *s);
 /* A service that is no longer configured goes with its last use. */
 void service_leave_if_retired(struct service *s);
 /* Brackets for calls into the driver: one at a time unless parallel. */

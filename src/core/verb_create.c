@@ -366,12 +366,6 @@ static bool is_failed(const struct volume *v)
 	return v->local && v->local->failed;
 }
 
-static bool is_retired(struct service *s)
-{
-	LOCK_SCOPE(&s->lock);
-	return s->retired;
-}
-
 static int check_create(struct job *j, struct err *err)
 {
 	const struct service_config *c = j->svc->config;
@@ -379,7 +373,7 @@ static int check_create(struct job *j, struct err *err)
 	struct wanted w;
 	int r;
 
-	if (is_retired(j->svc))
+	if (service_is_retired(j->svc))
 		return err_set(err, EPERM, "create '%s': '%s' is no longer in "
 			       "the configuration and only stays until what is "
 			       "mounted of it is unmounted", j->name, c->name);

@@ -541,6 +541,91 @@ static void test_refresh_without_thread(void **state)
 
 /* ---- what comes in between ---- */
 
+static void configure(unsigned refresh_s)
+{
+	AUTO(auto_free) char *path = host_path("etc/volfs/config.yml");
+	char beside[64];
+	FILE *f;
+
+	snprintf(beside, sizeof(beside), "%.50s-%u", host_dir, refresh_s);
+	f = fopen(beside, "we");
+	assert_non_null(f);
+	fprintf(f, "services: {local: {driver: local, refresh: %us}}\n",
+		refresh_s);
+	fclose(f);
+	assert_int_equal(rename(beside, path), 0);
+}
+
+static void *reload_often(void *arg)
+{
+	unsigned first = *(unsigned *)arg, generation;
+	struct err err = ERR_INIT;
+	struct volume *v;
+
+	for (unsigned i = 0; i < 200; i++) {
+		generation = engine_enter(engine);
+		configure(first + i);
+		if (engine_reload(engine, &err) < 0)
+			return (void *)"reload";
+		v = named("read");
+		volume_unref(v);
+		if (service_options(local)->refresh_ms < 1000)
+			return (void *)"options";
+		engine_leave(engine, generation);
+	}
+	return NULL;
+}
+
+/* Reloads at the same time come after each other. */
+static void test_reloads(void **state)
+{
+	char *etc_dir = host_path("etc"), *volfs = host_path("etc/volfs");
+	char *path = host_path("etc/volfs/config.yml");
+	unsigned first[2] = { 1000, 2000 };
+	pthread_t t[2];
+	void *bad;
+
+	NEED_HOST();
+	mkdir(etc_dir, 0755);
+	mkdir(volfs, 0755);
+	configure(60);
+	start();
+	assert_true(engine_wait_recovered(engine, 10000));
+	for (size_t i = 0; i < 2; i++)
+		pthread_create(&t[i], NULL, reload_often, &first[i]);
+	for (size_t i = 0; i < 2; i++) {
+		pthread_join(t[i], &bad);
+		assert_null(bad);
+	}
+	stop();
+	unlink(path);
+	free(path);
+	free(volfs);
+	free(etc_dir);
+}
+
+/* An rmdir that was checked before a mount ended is not answered early. */
+static void test_early_looks_again(void **state)
+{
+	struct job *j;
+
+	NEED_HOST();
+	start();
+	assert_true(engine_wait_recovered(engine, 10000));
+	assert_int_equal(say("create", "held", "size=32M"), 0);
+	j = job_new(engine, &verb_remove);
+	assert_non_null(j);
+	j->svc = service_ref(local);
+	j->serial = serial_of("held");
+	j->name = strdup("held");
+	assert_int_equal(say("mount", "held", "1"), 0);
+	assert_int_equal(job_answer_early(j), -EBUSY);
+	assert_int_equal(serial_of("held"), j->serial);
+	job_unref(j);
+	assert_int_equal(say("unmount", "held", "1"), 0);
+	stop();
+}
+
 static sem_t at_service, go_on;
 
 static int rename_held(struct session *s, const struct call *c,
@@ -647,6 +732,8 @@ static int host_tests(void)
 		cmocka_unit_test(test_no_marks),
 		cmocka_unit_test(test_rename_keeps_facts),
 		cmocka_unit_test(test_refused_alone),
+		cmocka_unit_test(test_early_looks_again),
+		cmocka_unit_test(test_reloads),
 	};
 
 	log_init(getenv("V") ? LOG_DEBUG_ : LOG_ERR_);
