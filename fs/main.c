@@ -412,8 +412,9 @@ static void tree_stop(void)
 		engine_stop(fs.engine, STOP_GRACE_MS);
 	atomic_store(&fs.tree_is_up, false);
 	session_stop(fs.session);
-	if (fs.engine)
-		engine_free(fs.engine);
+	/* What would not end publishes and answers through all of this. */
+	if (fs.engine && !engine_free(fs.engine))
+		return;
 	fs_done(&fs);
 	session_free(fs.session);
 }

@@ -334,11 +334,10 @@ void engine_stop(struct engine *e, int64_t grace_ms)
 			 "carried on at the next start", grace_ms / 1000);
 }
 
-void engine_free(struct engine *e)
+bool engine_free(struct engine *e)
 {
-	/* Work that would not end still uses all of this: the process ends. */
 	if (e->started && !e->drained)
-		return;
+		return false;
 	jobs_free(e);
 	retired_end(e);
 	for (size_t i = 0; i < e->n_services; i++)
@@ -364,6 +363,7 @@ void engine_free(struct engine *e)
 	pthread_cond_destroy(&e->admission_wake);
 	pthread_cond_destroy(&e->idle);
 	free(e);
+	return true;
 }
 
 int engine_defer(struct engine *e, void (*fn)(void *arg), void *arg)

@@ -78,7 +78,9 @@ bool engine_wait_recovered(struct engine *e, int64_t most_ms);
 /* Stops taking requests (new ones get -EAGAIN), lets running steps end for at
  * most @grace_ms, leaves mounts and unfinished jobs for the next start. */
 void engine_stop(struct engine *e, int64_t grace_ms);
-void engine_free(struct engine *e);
+/* False, and nothing is freed: a step would not end and may still call the
+ * host, so that is to stay as well until the process ends. */
+bool engine_free(struct engine *e);
 
 /*
  * Every thread that is not the engine's own does its work between these two,

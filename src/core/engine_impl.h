@@ -213,7 +213,8 @@ struct job {
 /* ---- pool.c ---- */
 struct pool *pool_new(struct engine *e);
 int pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
-/* Waits for running work for at most @grace_ms; true if none is left. */
+/* Waits for running work for at most @grace_ms; true if none is left, and none
+ * can begin any more. */
 bool pool_stop(struct pool *p, int64_t grace_ms);
 void pool_free(struct pool *p);
 /* A thread with a small stack and all signals blocked. */

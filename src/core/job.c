@@ -869,6 +869,10 @@ static int enqueue(struct engine *e, struct job *j, const struct immediate *to,
 	struct waiter *w;
 
 	LOCK_SCOPE(&e->jobs_lock);
+	/* Since this was asked: nobody is left to admit it, or to answer. */
+	if (e->stopping)
+		return err_set(err, EAGAIN, "%s: the daemon ends",
+			       j->verb->name);
 	equal = job_equal(j, named);
 	if (!equal && (job_check_room(j, err) < 0 ||
 		       job_check_rest(j, err) < 0))

@@ -30,7 +30,7 @@ struct pool {
 	pthread_cond_t wake, ended;
 	struct work *first, **last;
 	unsigned queued, threads, idle;
-	bool stopping;
+	bool stopping, closed;
 };
 
 void cond_init(pthread_cond_t *c)
@@ -129,6 +129,10 @@ int pool_run(struct pool *p, void (*fn)(void *arg), void *arg)
 		return -ENOMEM;
 	*w = (struct work){ .fn = fn, .arg = arg };
 	LOCK_SCOPE(&p->lock);
+	if (p->closed) {
+		free(w);
+		return -EAGAIN;
+	}
 	if (p->idle <= p->queued && p->threads < WORKERS_MAX) {
 		if (thread_start(&t, worker, p) == 0) {
 			pthread_detach(t);
@@ -153,8 +157,12 @@ bool pool_stop(struct pool *p, int64_t grace_ms)
 	p->stopping = true;
 	pthread_cond_broadcast(&p->wake);
 	while (p->threads > 0)
-		if (pthread_cond_timedwait(&p->ended, &p->lock, &until))
-			return p->threads == 0;
+		if (pthread_cond_timedwait(&p->ended, &p->lock, &until) &&
+		    p->threads > 0)
+			return false;
+	/* Readers of the tree still come: what they would begin now would
+	 * meet the end of all that it uses. */
+	p->closed = true;
 	return true;
 }
 

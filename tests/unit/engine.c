@@ -720,6 +720,25 @@ static void test_refused_alone(void **state)
 	stop();
 }
 
+static void never(void *arg)
+{
+	fail_msg("work began after the end");
+}
+
+/* What readers of the tree bring while it is being unmounted begins no more. */
+static void test_nothing_after_stop(void **state)
+{
+	struct request r = { .verb = verb_find("refresh"), .text = "" };
+
+	NEED_HOST();
+	start();
+	assert_true(engine_wait_recovered(engine, 10000));
+	engine_stop(engine, 5000);
+	assert_true(engine_defer(engine, never, NULL) < 0);
+	assert_int_equal(ask(&r).num, EAGAIN);
+	stop();
+}
+
 static int host_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -734,6 +753,7 @@ static int host_tests(void)
 		cmocka_unit_test(test_refused_alone),
 		cmocka_unit_test(test_early_looks_again),
 		cmocka_unit_test(test_reloads),
+		cmocka_unit_test(test_nothing_after_stop),
 	};
 
 	log_init(getenv("V") ? LOG_DEBUG_ : LOG_ERR_);
