@@ -392,8 +392,8 @@ bool volume_touched_since(struct service *s, const struct volume *v,
 int refresh_one(struct service *s, const struct call *c, uint64_t serial,
 		struct err *err);
 
-/* Was what has that id removed here a moment ago? The service may go on to
- * show it. */
+/* Was what has that id or token removed here a moment ago? The service may go
+ * on to show it. */
 bool tombstone_is_for(struct service *s, const char *id);
 
 /* ---- job.c, job_store.c, waiter.c ---- */

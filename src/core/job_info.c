@@ -196,6 +196,7 @@ static void hide_again(struct job *j)
 		j->hidden_snapshot = service_snapshot(j->svc, j->snapshot);
 		if (j->hidden_snapshot) {
 			tombstone_hold(j->svc, j->hidden_snapshot->f.id);
+			tombstone_hold(j->svc, j->hidden_snapshot->f.token);
 			service_drop_snapshots(j->svc,
 					       &j->hidden_snapshot, 1);
 		}
@@ -205,7 +206,7 @@ static void hide_again(struct job *j)
 	if (!v)
 		return;
 	j->hidden_volume = volume_ref(v);
-	tombstone_hold(j->svc, v->f.id);
+	hold_off(j->svc, &v->f);
 	service_drop(j->svc, &v->node, 1);
 	volume_unref(v);
 }

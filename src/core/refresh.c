@@ -79,6 +79,8 @@ bool tombstone_is_for(struct service *s, const char *id)
 	struct tombstone **at, *t;
 	bool found = false;
 
+	if (!id)
+		return false;
 	LOCK_SCOPE(&s->lock);
 	for (at = &s->tombstones; (t = *at);) {
 		if (t->until_s < now) {
@@ -149,7 +151,8 @@ static int list_found(struct listing *l, const struct volume_facts *f,
 	struct volume *v;
 	uint64_t serial;
 
-	if (tombstone_is_for(s, f->id) || resolve_placeholder(s, f, err))
+	if (tombstone_is_for(s, f->id) || tombstone_is_for(s, f->token) ||
+	    resolve_placeholder(s, f, err))
 		return 0;
 	serial = store_serial(s->engine->store, "node", err);
 	if (!serial)
@@ -230,7 +233,8 @@ static int list_snapshot(void *arg, const struct snapshot_facts *f,
 	sn = service_snapshot_like(l->s, f);  /* made meanwhile, or being made */
 	if (sn && !sn->f.id && !sn->job)
 		snapshot_update(l->s, sn->serial, f, -1, false, NULL, NULL);
-	if (sn || tombstone_is_for(l->s, f->id)) {
+	if (sn || tombstone_is_for(l->s, f->id) ||
+	    tombstone_is_for(l->s, f->token)) {
 		snapshot_unref(sn);
 		return 0;
 	}

@@ -39,11 +39,16 @@ int raw_name(const char *escaped, char *out, struct err *err);
 /* "volfs" and "volfs.*" are ours; empty is nobody's. */
 int tag_check_key(const char *key, struct err *err);
 
-/* Notes a removed id, so that a late listing does not bring it back. */
+/* Notes a removed id or token, so that a late listing does not bring it back;
+ * NULL is none. */
 void tombstone_add(struct service *s, const char *id);
 /* For as long as the removal takes, until tombstone_drop(). */
 void tombstone_hold(struct service *s, const char *id);
 void tombstone_drop(struct service *s, const char *id);
+
+/* No listing shows that volume as a new one, by its id, or by the token of its
+ * creation, which may still run. */
+void hold_off(struct service *s, const struct volume_facts *f);
 
 /* Of this error of a creation: something may have been made all the same. */
 bool is_ambiguous(int num);

@@ -227,6 +227,14 @@ static int wait_until_made(struct remains *rs, const struct call *c,
 	return r == -ENOENT ? 0 : r;
 }
 
+/* Its creation ended without a verdict; or nobody listened to that any more,
+ * since an early rmdir had taken the volume from the tree. */
+static bool may_be_there(const struct volume *v)
+{
+	return (v->local && v->local->unresolved) ||
+	       v->f.state == VOLUME_CREATING;
+}
+
 int remains_of_volume(struct job *j, struct volume **v, struct err *err)
 {
 	struct remains rs = { .j = j, .v = *v };
@@ -239,7 +247,7 @@ int remains_of_volume(struct job *j, struct volume **v, struct err *err)
 	job_call(j, &c);
 	job_step(j, "look-for-remains");
 	r = look(&rs, &c, &sink, err);
-	if (r == 0 && !rs.found && rs.v->local && rs.v->local->unresolved) {
+	if (r == 0 && !rs.found && may_be_there(rs.v)) {
 		again = c;
 		again.token = rs.v->f.token;
 		r = create_again(j, &again, rs.v, &sink, err);

@@ -83,7 +83,7 @@ int tag_check_key(const char *key, struct err *err)
 
 static void tombstone_until(struct service *s, const char *id, int64_t until_s)
 {
-	struct tombstone *t = id ? calloc(1, sizeof(*t)) : NULL;
+	struct tombstone *t = id && *id ? calloc(1, sizeof(*t)) : NULL;
 
 	if (!t || !(t->id = strdup(id))) {
 		free(t);
@@ -119,6 +119,19 @@ void tombstone_drop(struct service *s, const char *id)
 		free(t->id);
 		free(t);
 	}
+}
+
+void hold_off(struct service *s, const struct volume_facts *f)
+{
+	tombstone_hold(s, f->id);
+	tombstone_hold(s, f->token);
+}
+
+/* What the service shows of @f from here on is news. */
+static void hold_off_no_more(struct service *s, const struct volume_facts *f)
+{
+	tombstone_drop(s, f->id);
+	tombstone_drop(s, f->token);
 }
 
 int raw_name(const char *escaped, char *out, struct err *err)
@@ -329,7 +342,7 @@ void verb_remove_failed(struct job *j)
 	if (!j->hidden || !j->hidden_volume)
 		return;
 	come_back(j, j->hidden_volume);
-	tombstone_drop(j->svc, j->hidden_volume->f.id);
+	hold_off_no_more(j->svc, &j->hidden_volume->f);
 }
 
 static int run_remove(struct job *j, struct err *err)
@@ -353,9 +366,9 @@ static int run_remove(struct job *j, struct err *err)
 	}
 	node = volume_node_ref(v->node);
 	if (r == 0) {
-		tombstone_drop(j->svc, v->f.id);
-		if (v->f.id)
-			tombstone_add(j->svc, v->f.id);
+		hold_off_no_more(j->svc, &v->f);
+		tombstone_add(j->svc, v->f.id);
+		tombstone_add(j->svc, v->f.token);
 		FAULT_POINT("job.remove.before-forget");
 		service_forget(j->svc, &node, 1, "removed");
 	}
@@ -392,7 +405,7 @@ int job_answer_early(struct job *j)
 	j->hidden_volume = volume_ref(v);
 	job_store_hidden(j);
 	/* A listing until then must not show it as a new one. */
-	tombstone_hold(j->svc, v->f.id);
+	hold_off(j->svc, &v->f);
 	service_drop(j->svc, &v->node, 1);
 	publish_volume(j->svc, v, CHANGE_VOLUME_GONE);
 	publish_service(j->svc);

@@ -277,6 +277,7 @@ void snapshot_hide(struct job *j)
 	j->hidden_snapshot = sn;
 	job_store_hidden(j);
 	tombstone_hold(j->svc, sn->f.id);
+	tombstone_hold(j->svc, sn->f.token);
 	service_drop_snapshots(j->svc, &sn, 1);
 	publish_snapshot(j->svc, sn, CHANGE_SNAPSHOT_GONE);
 }
@@ -292,6 +293,7 @@ void verb_snapshot_remove_failed(struct job *j)
 		return;
 	LOCK_SCOPE(&j->engine->snapshots_lock);
 	tombstone_drop(j->svc, old->f.id);
+	tombstone_drop(j->svc, old->f.token);
 	snprintf(name, sizeof(name), "%s", old->name);
 	sn = service_snapshot_named(j->svc, old->volume_serial, name);
 	/* The name has gone to a new one. */
@@ -341,8 +343,9 @@ static int run_snapshot_remove(struct job *j, struct err *err)
 		r = 0;
 	if (r == 0) {
 		tombstone_drop(j->svc, sn->f.id);
-		if (sn->f.id)
-			tombstone_add(j->svc, sn->f.id);
+		tombstone_drop(j->svc, sn->f.token);
+		tombstone_add(j->svc, sn->f.id);
+		tombstone_add(j->svc, sn->f.token);
 		snapshot_forget(j->svc, sn);
 	}
 	snapshot_unref(sn);
