@@ -195,6 +195,7 @@ struct job {
 				      * the verdict */
 	bool telling;                    /* the outcome is being shown before the
 				      * verdict, which waits for that */
+	bool shown_early;                /* that has been done */
 	bool hidden;                     /* its volume was taken from the tree
 				      * (early rmdir) */
 	struct err err;
@@ -473,6 +474,8 @@ int job_check_rest(const struct job *j, struct err *err);
 /* What a name operation that is answered before its verdict is answered: 0, and
  * its outcome is shown; or what speaks against that by now. */
 int job_answer_early(struct job *j);
+/* Has it been shown? Waits while it is. For the job's worker. */
+bool job_was_shown(struct job *j);
 void jobs_prune(struct engine *e);
 struct waiter *waiter_add(struct job *j,
 			  void (*done)(void *, const struct answer *),

@@ -544,7 +544,8 @@ static int rename_to(struct job *j, const char *name, struct err *err)
 		r = PROVIDER_CALL(j, &c, j->svc->provider->rename(
 			j->svc->session, &c, &v->f, raw, err), err);
 		FAULT_POINT("job.rename.called");
-		if (r == 0)
+		/* What was shown early may have another name since. */
+		if (r == 0 && !job_was_shown(j))
 			r = show_name(j, name, err);
 		service_release_name(j->svc, name);
 	}

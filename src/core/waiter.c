@@ -160,13 +160,24 @@ static bool begin_telling(struct job *j)
 	return j->telling;
 }
 
-static void end_telling(struct job *j)
+static void end_telling(struct job *j, bool shown)
 {
 	struct engine *e = j->engine;
 
 	LOCK_SCOPE(&e->jobs_lock);
 	j->telling = false;
+	j->shown_early |= shown;
 	pthread_cond_broadcast(&e->idle);
+}
+
+bool job_was_shown(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	LOCK_SCOPE(&e->jobs_lock);
+	while (j->telling)
+		pthread_cond_wait(&e->idle, &e->jobs_lock);
+	return j->shown_early;
 }
 
 /* On a worker: the object's error says that the job goes on. */
@@ -185,7 +196,7 @@ static void tell_timeout(void *arg)
 		"with volctl wait", j->verb->name, j->name ? j->name : "",
 		j->id, j->id);
 	job_set_fault(j, &err);
-	end_telling(j);
+	end_telling(j, false);
 	answer(w, ETIMEDOUT);
 }
 
@@ -198,7 +209,7 @@ static void tell_early(void *arg)
 
 	if (begin_telling(j)) {
 		num = -job_answer_early(j);
-		end_telling(j);
+		end_telling(j, num == 0);
 	} else {
 		num = j->err.num;
 	}
