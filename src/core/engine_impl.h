@@ -459,6 +459,10 @@ bool job_cancel(struct engine *e, uint64_t id);
 struct job *job_of_volume(struct service *s, uint64_t serial);
 /* Takes jobs_lock: does one run, wait, or come? */
 bool volume_has_job(struct service *s, uint64_t serial);
+/* Likewise, one that mounts, unmounts, attaches or detaches it? Who judges by
+ * the volume's record that nothing is to be done asks this first: a job that
+ * ends in between has changed the record by then. */
+bool volume_will_move(struct service *s, uint64_t serial);
 /* The volume that has the name which a creation is to make; 0: none. */
 uint64_t job_names_volume(const struct job *j);
 /* Under jobs_lock, of a job that is in no list yet: an equal line of the same

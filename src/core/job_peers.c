@@ -131,6 +131,20 @@ static bool is_at_its_place(const struct job *k)
 	       k->verb == &verb_attach || k->verb == &verb_detach;
 }
 
+bool volume_will_move(struct service *s, uint64_t serial)
+{
+	struct job *lists[LISTS];
+
+	LOCK_SCOPE(&s->engine->jobs_lock);
+	lists_of(s->engine, s, lists);
+	for (size_t i = 0; i < LISTS; i++)
+		for (struct job *k = lists[i]; k; k = k->next)
+			if (k->svc == s && k->serial == serial &&
+			    is_at_its_place(k))
+				return true;
+	return false;
+}
+
 int job_check_rest(const struct job *j, struct err *err)
 {
 	struct job *lists[LISTS];

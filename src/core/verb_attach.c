@@ -426,12 +426,13 @@ int attach_volume(struct job *j, const struct call *c, bool by_mount,
 
 static int check_attach(struct job *j, struct err *err)
 {
+	bool moves = volume_will_move(j->svc, j->serial);
 	struct volume *v = job_volume(j, err);
 	int r;
 
 	if (!v)
 		return -err->num;
-	r = v->local && v->local->attached ? 1 : check_state(j, v, err);
+	r = v->local && v->local->attached ? !moves : check_state(j, v, err);
 	volume_unref(v);
 	return r < 0 ? err_wrap(err, "attach '%s'", j->name) : r;
 }
@@ -553,8 +554,16 @@ out:
 	return r;
 }
 
+static bool is_detached(const struct volume *v)
+{
+	return !volume_is_attached(v) && !(v->local && v->local->attach_json) &&
+	       v->f.state != VOLUME_ATTACHING &&
+	       v->f.state != VOLUME_DETACHING;
+}
+
 static int check_detach(struct job *j, struct err *err)
 {
+	bool moves = volume_will_move(j->svc, j->serial);
 	struct volume *v = job_volume(j, err);
 	int r = 0;
 
@@ -563,21 +572,25 @@ static int check_detach(struct job *j, struct err *err)
 	if (volume_is_mounted(v))
 		r = err_set(err, EBUSY, "detach '%s': it is mounted here; echo "
 			    "1 > %s/unmount first", v->name, v->name);
-	else if (!volume_is_attached(v) &&
-		 !(v->local && v->local->attach_json) &&
-		 v->f.state != VOLUME_ATTACHING &&
-		 v->f.state != VOLUME_DETACHING)
-		r = 1;
+	else if (is_detached(v))
+		r = !moves;
 	volume_unref(v);
 	return r;
 }
 
 static int run_detach(struct job *j, struct err *err)
 {
+	struct volume *v = job_volume(j, err);
 	struct call c;
+	bool done;
 
+	if (!v)
+		return -err->num;
+	done = is_detached(v);
+	volume_unref(v);
 	job_call(j, &c);
-	if (detach_volume(j, &c, line_has(&j->line, "force"), err) < 0)
+	if (!done &&
+	    detach_volume(j, &c, line_has(&j->line, "force"), err) < 0)
 		return err_wrap(err, "detach '%s'", j->name);
 	return 0;
 }

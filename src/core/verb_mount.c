@@ -862,12 +862,13 @@ out:
 
 static int check_unmount(struct job *j, struct err *err)
 {
+	/* In this order: see volume_will_move(). */
+	bool busy = volume_has_job(j->svc, j->serial);
 	struct volume *v = job_volume(j, err);
-	bool busy;
 
 	if (!v)
 		return -err->num;
-	busy = volume_is_mounted(v) || volume_has_job(j->svc, j->serial);
+	busy |= volume_is_mounted(v);
 	volume_unref(v);
 	return busy ? 0 : 1;
 }

@@ -15,6 +15,7 @@ tests_lib_wr_SOURCES = tests/lib/wr.c
 tests_lib_wr_LDADD = libvolfs-base.a
 
 TREE_SIM_TESTS = \
+	tests/tree/verb-waits.sh \
 	tests/tree/names-and-back.sh \
 	tests/tree/remove-meets-create.sh \
 	tests/tree/names-taken.sh \
