@@ -160,7 +160,8 @@ struct job {
 	struct engine *engine;
 	struct job *next;                /* in a queue */
 
-	/* fixed at submission */
+	/* fixed at submission; id, serial and snapshot at admission for what
+	 * makes something, under jobs_lock, since others compare */
 	uint64_t id;
 	struct service *svc;
 	const struct verb *verb;
@@ -455,6 +456,8 @@ struct job *job_find(struct engine *e, uint64_t id);  /* a reference */
 #define TARGET_TEXT_MAX 640
 void job_target(const struct job *j, char *out, size_t room);
 bool job_cancel(struct engine *e, uint64_t id);
+/* What a job that others see already is about. */
+void job_aim(struct job *j, uint64_t serial, uint64_t snapshot);
 /* Under jobs_lock: the job that runs or waits for this volume, or NULL. */
 struct job *job_of_volume(struct service *s, uint64_t serial);
 /* Takes jobs_lock: does one run, wait, or come? */

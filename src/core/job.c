@@ -710,8 +710,12 @@ static void admit_batch(struct engine *e, struct job *list)
 	int r = 0;
 
 	for (j = list; j && r == 0; j = j->next) {
-		j->id = store_serial(e->store, "job", &err);
-		r = j->id ? 0 : -err.num;
+		uint64_t id = store_serial(e->store, "job", &err);
+
+		pthread_mutex_lock(&e->jobs_lock);
+		j->id = id;
+		pthread_mutex_unlock(&e->jobs_lock);
+		r = id ? 0 : -err.num;
 		/* This one alone: its name is taken by now, its source gone. */
 		if (r == 0 && verb_make_placeholder(j, list, b, &j->err) < 0)
 			continue;

@@ -48,6 +48,13 @@ bool volume_has_job(struct service *s, uint64_t serial)
 	return false;
 }
 
+void job_aim(struct job *j, uint64_t serial, uint64_t snapshot)
+{
+	LOCK_SCOPE(&j->engine->jobs_lock);
+	j->serial = serial;
+	j->snapshot = snapshot;
+}
+
 /* ---- equal ones ---- */
 
 uint64_t job_names_volume(const struct job *j)

@@ -752,7 +752,7 @@ static enum service_state state_of(int num)
 static void note_result(struct service *s, const struct err *err,
 			int64_t took_ms)
 {
-	enum service_state was;
+	enum service_state was, is;
 	uint64_t refresh_ms = s->config->core.refresh_ms;
 	char text[32];
 
@@ -760,6 +760,7 @@ static void note_result(struct service *s, const struct err *err,
 	was = s->state;
 	if (!s->refuses)
 		s->state = state_of(err->num);
+	is = s->state;
 	s->refresh_err = *err;
 	s->refreshes++;
 	s->listing = s->silent = false;
@@ -793,15 +794,15 @@ static void note_result(struct service *s, const struct err *err,
 		store_batch_put(b, "observed", s->name, text, strlen(text));
 		store_commit(s->engine->store, b, NULL);
 	}
-	if (was != s->state)
+	if (was != is)
 		log_info("service '%s' is %s%s%s", s->name,
-			 service_state_name(s->state), err->num ? ": " : "",
+			 service_state_name(is), err->num ? ": " : "",
 			 err->text);
 	if (err->num)
 		service_set_fault(s, "refresh", 0, err);
 	else
 		service_clear_fault(s, "refresh");
-	if (was != s->state)
+	if (was != is)
 		publish_service(s);
 }
 

@@ -434,6 +434,7 @@ static int make_create(struct job *j, struct job *batch,
 	struct volume_local *local;
 	struct volume_node *node;
 	struct wanted w;
+	uint64_t serial;
 	int r;
 
 	for (struct job *k = batch; k != j && !v; k = k->next)
@@ -445,16 +446,16 @@ static int make_create(struct job *j, struct job *batch,
 		 * may have left at the service is found, not doubled. */
 		if (is_failed(v) && v->f.token && !is_given_up(v))
 			snprintf(j->token, sizeof(j->token), "%s", v->f.token);
-		j->serial = v->node->serial;
+		job_aim(j, v->node->serial, 0);
 		volume_unref(v);
 		return 0;
 	}
 	r = want(j, &w, err);
-	j->serial = r == 0 ? store_serial(j->engine->store, "node", err) : 0;
-	r = j->serial ? service_claim_name(j->svc, j->name, j->serial, err)
-		      : -err->num;
+	serial = r == 0 ? store_serial(j->engine->store, "node", err) : 0;
+	r = serial ? service_claim_name(j->svc, j->name, serial, err)
+		   : -err->num;
+	job_aim(j, r == 0 ? serial : 0, 0);
 	if (r < 0) {
-		j->serial = 0;
 		wanted_done(&w);
 		return err_wrap(err, "create '%s'", j->name);
 	}

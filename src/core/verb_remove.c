@@ -714,7 +714,7 @@ static int run_import(struct job *j, struct err *err)
 		r = refresh_now(j->svc, &c, err);
 	v = r == 0 && i.id ? service_volume_by_id(j->svc, i.id) : NULL;
 	if (v) {
-		j->serial = v->node->serial;
+		job_aim(j, v->node->serial, 0);
 		r = volume_update(j->svc, j->serial,
 				  &(struct volume_update){
 					  .local = local_imported,

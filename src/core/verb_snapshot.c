@@ -89,7 +89,7 @@ int make_snapshot(struct job *j, struct job *batch, struct store_batch *b,
 	volume_unref(v);
 	if (!j->placeholder_snapshot)
 		return -err->num;
-	j->snapshot = j->placeholder_snapshot->serial;
+	job_aim(j, j->serial, j->placeholder_snapshot->serial);
 	return snapshot_row(b, j->svc, j->placeholder_snapshot, err);
 }
 

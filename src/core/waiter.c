@@ -73,14 +73,16 @@ static void unlink_waiter(struct engine *e, struct waiter *w)
 static void answer(struct waiter *w, int num)
 {
 	struct job *j = w->job;
-	struct answer a = {
-		.num = num, .job = j->id,
-		.serial = j->verb->target == TARGET_SNAPSHOT ||
-					  j->verb == &verb_snapshot
-				  ? j->snapshot
-				  : j->serial,
-	};
+	struct answer a = { .num = num };
 
+	/* It may be being admitted. */
+	pthread_mutex_lock(&j->engine->jobs_lock);
+	a.job = j->id;
+	a.serial = j->verb->target == TARGET_SNAPSHOT ||
+				   j->verb == &verb_snapshot
+			   ? j->snapshot
+			   : j->serial;
+	pthread_mutex_unlock(&j->engine->jobs_lock);
 	w->done(w->arg, &a);
 	engine_waiter_unref(w);
 }
