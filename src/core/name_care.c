@@ -16,7 +16,7 @@
 #include "core/engine_impl.h"
 #include "core/host/mount.h"
 
-#define RENEW_MS 10000
+#define RENEW_MS 4000
 
 static size_t take_some(struct service *s, uint64_t *out, size_t most)
 {
