@@ -37,5 +37,11 @@ is "volumes in a state of passage" "" \
 sim_is_clean
 is "volumes in the tree and in the cloud" "$(ls "$tree/cloud" | wc -l)" \
 	"$(sim GET /v1/volumes?limit=1000 | jq '.volumes | length')"
+# What a killed one was starting has its locks until it executes.
+kill9
+(flock 8 && flock 9 && touch locked && exec sleep 1) \
+	8<>"$run/volfsd.lock" 9<>"$state/volfs.lock" &
+within 5 test -e locked
+start
 stop
 finish
