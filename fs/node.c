@@ -371,13 +371,23 @@ static mode_t mode_of(const struct object *o, const struct owner *w)
 	return S_IFREG;
 }
 
-static int64_t mtime_of_service(struct service *svc, bool directory)
+/* Each time here is pushed where it changes (fs/publish.c): with an old one in
+ * its cache, the kernel has another before a read than after it, and tar says
+ * that the file changed. */
+static int64_t mtime_of_service(const struct object *o)
 {
 	struct service_info info;
 	int64_t at_s;
 
-	service_info_get(svc, &info);
-	at_s = directory ? info.entries_at_s : info.changed_at_s;
+	service_info_get(o->svc, &info);
+	if (attr_is_directory(o->row))
+		at_s = info.entries_at_s;
+	else if (o->row->index == SERVICE_STATUS ||
+		 o->row->index == SERVICE_ERROR ||
+		 o->row->index == SERVICE_README)
+		at_s = info.changed_at_s;
+	else
+		at_s = engine_started_at_s(o->fs->engine);
 	service_info_done(&info);
 	return at_s;
 }
@@ -410,7 +420,7 @@ static int64_t mtime_of(const struct object *o)
 	case OBJECT_DAEMON:
 		return mtime_of_daemon(o);
 	case OBJECT_SERVICE:
-		return mtime_of_service(o->svc, attr_is_directory(o->row));
+		return mtime_of_service(o);
 	case OBJECT_VOLUME:
 		return attr_is_directory(o->row) ||
 		       o->row->class == CLASS_LINK ? o->vol->entries_at_s

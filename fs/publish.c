@@ -362,8 +362,7 @@ static void job_changed(struct fs *fs, const struct change *c)
 		push(fs, node_make(0, id, JOB_DIR),
 		     c->kind == CHANGE_JOB_GONE);
 		push(fs, node_make(0, id, JOB_STATUS), false);
-		if (c->kind == CHANGE_JOB_GONE)
-			push(fs, node_make(0, id, JOB_CANCEL), false);
+		push(fs, node_make(0, id, JOB_CANCEL), false);
 	}
 	if (c->kind != CHANGE_JOB)
 		push_daemon(fs, BIT(DAEMON_JOBS), true);
