@@ -36,10 +36,9 @@ limits() { # limits NAME
 	sync -f "$v/data"
 	[ "$(stat -c %s "$v/data/big")" -le 33001472 ] || fail "$1: it is too big"
 	ok wr "$tree/$1/.refresh" 1
-	within 10 has_json "$v/status" .usage.scope volume
-	within 10 has_json "$v/status" .usage.total_bytes 33001472
-	[ "$(json "$v/status" .usage.used_bytes)" -gt 20000000 ] ||
-		fail "$1: used: $(json "$v/status" .usage)"
+	# Measured again before long: at first it is what the mount found.
+	within 10 has_json "$v/status" '.usage | .scope == "volume" and
+		.total_bytes == 33001472 and .used_bytes > 20000000' true
 	# More, mounted.
 	fails_with EINVAL "$v/size" 16M
 	ok wr "$v/size" 128M

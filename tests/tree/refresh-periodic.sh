@@ -5,7 +5,7 @@
 . "${srcdir:-.}/tests/lib.sh"
 sim_config 'refresh: 200ms'
 start
-within 10 has_json "$tree/cloud/.status" .state ok
+within 10 has_json "$tree/cloud/.status" .stale false
 for i in 1 2 3; do
 	seen=$(json "$tree/cloud/.status" .observed_at)
 	within 10 sh -c "! grep -q '$seen' '$tree/cloud/.status'"
