@@ -21,20 +21,20 @@ static void no_deadline_never_ends(void **state)
 	assert_int_equal(call_left_ms(&c, 1234), 1234);
 	assert_int_equal(call_left_ms(&c, -5), 0);
 	assert_int_equal(call_sleep(&c, 60, &err), 0);
-	assert_in_range(clock_ms() - began_ms, 60, 500);
+	assert_in_range(clock_ms() - began_ms, 60, 20000);
 }
 
 static void deadline_ends_a_sleep(void **state)
 {
-	struct call c = { .deadline_ms = clock_ms() + 100 };
+	struct call c = { .deadline_ms = clock_ms() + 300 };
 	struct err err = ERR_INIT;
 	int64_t began_ms = clock_ms();
 
-	assert_in_range(call_left_ms(&c, 60000), 1, 100);
+	assert_in_range(call_left_ms(&c, 60000), 1, 300);
 	assert_int_equal(call_left_ms(&c, 10), 10);
 	assert_int_equal(call_sleep(&c, 60000, &err), -ETIMEDOUT);
 	assert_int_equal(err.num, ETIMEDOUT);
-	assert_in_range(clock_ms() - began_ms, 90, 500);
+	assert_in_range(clock_ms() - began_ms, 290, 20000);
 	assert_int_equal(call_left_ms(&c, 60000), 0);
 	assert_int_equal(call_check(&c, &err), -ETIMEDOUT);
 	assert_int_equal(call_sleep(&c, 0, &err), -ETIMEDOUT);
@@ -61,7 +61,7 @@ static void cancel_ends_a_sleep(void **state)
 
 	assert_int_equal(pthread_create(&thread, NULL, cancel_soon, NULL), 0);
 	assert_int_equal(call_sleep(&c, 60000, &err), -ECANCELED);
-	assert_in_range(clock_ms() - began_ms, 90, 1000);
+	assert_in_range(clock_ms() - began_ms, 90, 20000);
 	assert_int_equal(call_check(&c, &err), -ECANCELED);
 	pthread_join(thread, NULL);
 }

@@ -329,7 +329,7 @@ static void test_restart(void **state)
 	stop();
 	assert_int_equal(loops(), 1);
 	start();
-	for (int i = 0; i < 100 && !serial_of("kept"); i++)
+	for (int i = 0; i < 1000 && !serial_of("kept"); i++)
 		usleep(10000);
 	assert_file("kept", "f", "here\n");
 	assert_num(0, say("unmount", "kept", "1"), "kept");

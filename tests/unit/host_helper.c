@@ -100,11 +100,11 @@ static void hung_one_is_abandoned(void **state)
 	int64_t began_ms = clock_ms();
 
 	assert_fails(ETIMEDOUT, helper_run(&c, 300, argv, NULL, &err), &err);
-	assert_in_range(clock_ms() - began_ms, 300, 2000);
+	assert_in_range(clock_ms() - began_ms, 300, 20000);
 	c = host_call(200);
 	began_ms = clock_ms();
 	assert_fails(ETIMEDOUT, helper_run(&c, 60000, argv, NULL, &err), &err);
-	assert_in_range(clock_ms() - began_ms, 200, 2000);
+	assert_in_range(clock_ms() - began_ms, 200, 20000);
 	assert_says(&err, "sleep");
 }
 
@@ -146,7 +146,7 @@ static void cancel_works(void **state)
 		if (late_ms < best_ms)
 			best_ms = late_ms;
 	}
-	assert_in_range(best_ms, 0, 100);
+	assert_in_range(best_ms, 0, 1000);
 }
 
 /* No child stays: the ones that were abandoned are reaped by later calls. */

@@ -419,12 +419,12 @@ static void test_slow(void **state)
 	assert_int_equal(ask(h, &forever, &(struct http_request){
 			     .path = "/slow", .timeout_ms = 150,
 			     .only_once = true }, &err, &ms), -ETIMEDOUT);
-	assert_in_range(ms, 140, 450);
+	assert_in_range(ms, 140, 5000);
 	assert_non_null(strstr(err.text, "150ms"));
 	/* The call's deadline. */
 	assert_int_equal(ask(h, &c, &(struct http_request){ .path = "/slow" },
 			     &err, &ms), -ETIMEDOUT);
-	assert_in_range(ms, 0, 450);
+	assert_in_range(ms, 0, 5000);
 	assert_non_null(strstr(err.text, "deadline"));
 	/* Slow is no error. */
 	assert_int_equal(ask(h, &forever, &(struct http_request){
@@ -453,7 +453,7 @@ static void cancel_one(struct http *h, const char *path)
 	assert_int_equal(ask(h, &c, &(struct http_request){ .path = path },
 			     &err, &ms), -ECANCELED);
 	pthread_join(t, NULL);
-	assert_in_range(ms, 90, 300);
+	assert_in_range(ms, 90, 4000);
 }
 
 static void test_cancel(void **state)
@@ -482,22 +482,22 @@ static void test_throttled(void **state)
 	assert_int_equal(ask(h, &forever, &(struct http_request){
 			     .method = "POST", .path = "/throttle" }, &err,
 			     &ms), 0);
-	assert_in_range(ms, 950, 1600);
+	assert_in_range(ms, 950, 5000);
 	assert_int_equal(server.calls, 2);
 
 	/* Longer than may be waited: said at once, not at the deadline. */
-	c = until(2000);
+	c = until(20000);
 	assert_int_equal(ask(h, &c, &(struct http_request){
 			     .path = "/throttle-long" }, &err, &ms), -EAGAIN);
-	assert_in_range(ms, 0, 300);
+	assert_in_range(ms, 0, 5000);
 	http_stats(h, &stats);
 	assert_true(stats.throttled_until_s > clock_unix_s() + 3000);
 	/* And others of the same service do not ask meanwhile. */
 	server.calls = 0;
-	c = until(2000);
+	c = until(20000);
 	assert_int_equal(ask(h, &c, &(struct http_request){ .path = "/ok" },
 			     &err, &ms), -EAGAIN);
-	assert_in_range(ms, 0, 300);
+	assert_in_range(ms, 0, 5000);
 	assert_int_equal(server.calls, 0);
 	http_free(h);
 }
@@ -619,7 +619,7 @@ static void test_budget(void **state)
 {
 	struct http *h = client(&(struct http_options){
 		.budget_per_s = 20, .burst = 1 });
-	struct call c = until(60);
+	struct call c;
 	struct err err;
 	int64_t began = clock_ms();
 	int i;
@@ -628,12 +628,15 @@ static void test_budget(void **state)
 	for (i = 0; i < 6; i++)
 		assert_int_equal(ask(h, &forever, &(struct http_request){
 				     .path = "/ok" }, &err, NULL), 0);
-	assert_in_range(clock_ms() - began, 240, 600);
-	for (i = 0; i < 3; i++)
-		if (ask(h, &c, &(struct http_request){ .path = "/ok" }, &err,
-			NULL) < 0)
-			break;
-	assert_int_equal(err.num, EAGAIN);
+	assert_in_range(clock_ms() - began, 240, 5000);
+	http_free(h);
+	/* One that would have to wait for longer than its caller does. */
+	h = client(&(struct http_options){ .budget_per_s = 0.1, .burst = 1 });
+	assert_int_equal(ask(h, &forever, &(struct http_request){
+			     .path = "/ok" }, &err, NULL), 0);
+	c = until(1000);
+	assert_int_equal(ask(h, &c, &(struct http_request){ .path = "/ok" },
+			     &err, NULL), -EAGAIN);
 	http_free(h);
 }
 
