@@ -539,6 +539,7 @@ static bool start_job(struct engine *e, struct service *s, struct job *j)
 		log_warn("no thread can be had for job %" PRIu64 ": it waits",
 			 j->id);
 		e->start_again_ms = clock_ms() + AGAIN_MS;
+		e->timer_kicked = true;
 		pthread_cond_signal(&e->timer_wake);
 	}
 	return false;
