@@ -58,7 +58,7 @@ if [ -z "${VOLFS_CELL:-}" ]; then
 		[ -x "$build/$program" ] ||
 			{ echo "no '$build/$program': make check builds it"; exit 99; }
 	done
-	exec "$build/tests/lib/cell" -t "${TEST_TIMEOUT:-120}" bash "$0" "$@"
+	exec "$build/tests/lib/cell" -t "${TEST_TIMEOUT:-300}" bash "$0" "$@"
 fi
 
 dir=$VOLFS_CELL

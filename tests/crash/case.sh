@@ -8,7 +8,7 @@
 # POINT is a fault point, or "none". What came out of it is compared with the
 # file WANTED; without one it is printed. With POINT "none" the points that the
 # scenario reaches are put into WANTED.points.
-TEST_TIMEOUT=${TEST_TIMEOUT:-60}
+TEST_TIMEOUT=${TEST_TIMEOUT:-180}
 . "${srcdir:-.}/tests/lib.sh"
 . "$source_dir/tests/crash/scenarios.sh"
 scenario=$1 mode=$2 point=$3 wanted=${4:-}

@@ -6,7 +6,7 @@
 # comes by are taken together: the next kill when the job is carried on.
 #
 #	matrix.sh [SCENARIO...]
-TEST_TIMEOUT=${TEST_TIMEOUT:-900}
+TEST_TIMEOUT=${TEST_TIMEOUT:-1800}
 . "${srcdir:-.}/tests/lib.sh"
 grep -q VOLFS_FAULT_TRACE "$build/volfsd" || skip "this build has no fault points"
 # The cells of the cases lie in ours, so what is left of them goes with it.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The bench runs: every figure but fio's, at next to no size. No time is
 # judged.
-TEST_TIMEOUT=300
+TEST_TIMEOUT=600
 . "${srcdir:-.}/tests/lib.sh"
 need python3
 for program in bench/bare bench/probe; do

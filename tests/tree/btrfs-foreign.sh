@@ -65,7 +65,7 @@ ok btrfs -q subvolume delete "$home/db/inner" "$home/db/d/deep"
 # held: mounted in another namespace, or open; the kernel would not mind
 unshare -m --propagation private sh -c \
 	"mkdir '$dir/at' && mount --bind '$home/db' '$dir/at' && exec sleep 1000" & holder=$!
-within 5 sh -c "grep -q '$dir/at' /proc/$holder/mountinfo"
+within 20 sh -c "grep -q '$dir/at' /proc/$holder/mountinfo"
 fails_with EBUSY "$tree/pool/.remove/db" 1
 says "$tree/pool/.error" "pid $holder (sleep), mounted at $dir/at"
 kill $holder; wait $holder 2>/dev/null
@@ -78,7 +78,7 @@ is "its data" kept "$(cat "$home/db/file")"
 # in use in another namespace: refused as a whole, or attached until it ends
 ok wr "$tree/pool/db/mount" 1
 unshare -m --propagation private sleep 1000 & holder=$!
-within 5 sh -c "[ \$(readlink /proc/$holder/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
+within 20 sh -c "[ \$(readlink /proc/$holder/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
 fails_with EBUSY "$tree/pool/db/unmount" 1
 says "$tree/pool/db/error" "pid $holder (sleep)"
 is "mounted" 1 "$(cat "$tree/pool/db/mounted")"

@@ -50,7 +50,7 @@ fails_with EBUSY "$v/snapshots/first/restore" 1
 
 # kill -9 takes no data path along, and the next daemon finds all
 sleep 1000 <"$v/data/file" & holder=$!
-within 5 sh -c "readlink /proc/$holder/fd/0 | grep -q '/data/file$'"
+within 20 sh -c "readlink /proc/$holder/fd/0 | grep -q '/data/file$'"
 kill9
 ok umount -l "$tree"
 start

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Recursive deletes (rm -rf, find -delete, rmtree, Go's RemoveAll) remove no
 # volume that ever held data.
-TEST_TIMEOUT=300
+TEST_TIMEOUT=600
 . "${srcdir:-.}/tests/lib.sh"
 need python3 go
 . "$source_dir/tests/lib/crowd.sh"

@@ -3,7 +3,7 @@
 # find, grep -r, tar, cp -r, rsync, du and updatedb over 10,000 volumes, 100
 # of them mounted, one service silent: each succeeds, no request is counted at
 # the service, nothing changes.
-TEST_TIMEOUT=300
+TEST_TIMEOUT=900
 . "${srcdir:-.}/tests/lib.sh"
 need rsync updatedb.plocate
 . "$source_dir/tests/lib/crowd.sh"
@@ -27,18 +27,18 @@ crawl() { # crawl SECONDS WHAT COMMAND...
 	[ $((SECONDS - begin)) -le "$limit" ] || fail "$what takes $((SECONDS - begin)) s"
 }
 
-crawl 30 find find "$tree" -xdev
+crawl 60 find find "$tree" -xdev
 [ "$(wc -l <crawl.out)" -gt 200000 ] || fail "find sees $(wc -l <crawl.out) files"
 # grep finds nothing (1), but must not fail (2).
-crawl 120 grep sh -c "grep -r --exclude-dir=data 'no such text at all' '$tree'; [ \$? = 1 ]"
-crawl 30 du du -sx "$tree"
+crawl 240 grep sh -c "grep -r --exclude-dir=data 'no such text at all' '$tree'; [ \$? = 1 ]"
+crawl 60 du du -sx "$tree"
 is "du" 0 "$(cut -f 1 crawl.out)"
-crawl 120 tar tar --one-file-system -C "$tree" -cf copy/all.tar .
-crawl 120 cp cp -rx "$tree/cloud" copy/cloud
-crawl 120 rsync rsync -ax "$tree/cloud/" copy/rsync/
+crawl 240 tar tar --one-file-system -C "$tree" -cf copy/all.tar .
+crawl 240 cp cp -rx "$tree/cloud" copy/cloud
+crawl 240 rsync rsync -ax "$tree/cloud/" copy/rsync/
 rm -rf copy/*
-crawl 30 updatedb updatedb.plocate -U "$tree" -o copy/locate.db -l no --prunefs '' --prunepaths '' --prune-bind-mounts no
-crawl 30 "ls -lR" ls -lR "$tree/cloud"
+crawl 60 updatedb updatedb.plocate -U "$tree" -o copy/locate.db -l no --prunefs '' --prunepaths '' --prune-bind-mounts no
+crawl 60 "ls -lR" ls -lR "$tree/cloud"
 
 is "the tree" "$before" "$(picture)"
 is "mounted volumes" 100 "$(json "$tree/local/.status" .counts.mounted)"

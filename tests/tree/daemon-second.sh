@@ -20,7 +20,7 @@ refused "$state" --state "$state" --run "$dir/run2" "$dir/other"
 refused "$tree" --state "$dir/state2" --run "$dir/run2" "$tree"
 ok kill -0 "$first"
 is "the first one's tree" available "$(mkdir "$tree/local/x"; cat "$tree/local/x/state")" ||
-	within 5 has "$tree/local/x/state" available
+	within 20 has "$tree/local/x/state" available
 is "its mount" ext4 "$(findmnt -no FSTYPE "$v/data")"
 "$build/volfsd" -f --state "$dir/state3" --run "$dir/run3" \
 	"$dir/other" >>other.log 2>&1 </dev/null &

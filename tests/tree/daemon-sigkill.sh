@@ -24,8 +24,8 @@ for round in 1 2 3 4 5 6; do
 	sleep 0.$((RANDOM % 9 + 1))
 	kill9
 	start || break
-	within 5 has "$tree/local/db/mounted" 1
-	within 5 is_mount "$tree/local/db/data"
+	within 20 has "$tree/local/db/mounted" 1
+	within 20 is_mount "$tree/local/db/data"
 	is "the data" kept "$(cat "$tree/local/db/data/file")"
 done
 rm loading
@@ -41,7 +41,7 @@ is "volumes in the tree and in the cloud" "$(ls "$tree/cloud" | wc -l)" \
 kill9
 (flock 8 && flock 9 && touch locked && exec sleep 1) \
 	8<>"$run/volfsd.lock" 9<>"$state/volfs.lock" &
-within 5 test -e locked
+within 20 test -e locked
 start
 stop
 finish

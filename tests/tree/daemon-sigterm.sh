@@ -17,7 +17,7 @@ is "the private mount" 1 "$(grep -cF "$run/mnt/" /proc/self/mountinfo)"
 ok kill -0 $writer
 start
 is "mounted" 1 "$(cat "$v/mounted")"
-within 5 is_mount "$v/data"
+within 20 is_mount "$v/data"
 is "id" "$id" "$(cat "$v/id")"
 is "inode" "$inode" "$(stat -c %i "$v")"
 is "user" web "$(json "$v/users" .name)"

@@ -11,8 +11,8 @@ ok wr "$tree/local/.create/db" size=64M
 [ "$(stat -c %s "$e")" -gt "$before" ] || fail "events does not grow"
 ok wr "$tree/local/db/attach" 1
 ok jq -e . "$e"
-within 5 grep -q '"db"' tail.out
-within 5 sh -c "jq -r 'select(.volume==\"db\") | .to' tail.out | grep -q attached"
+within 20 grep -q '"db"' tail.out
+within 20 sh -c "jq -r 'select(.volume==\"db\") | .to' tail.out | grep -q attached"
 is "sequence" "$(jq .seq "$e" | sort -n)" "$(jq .seq "$e")"
 kill $tailer; wait $tailer 2>/dev/null
 cat >poll.py <<'END'
@@ -26,12 +26,12 @@ open("polling", "w").close()
 sys.exit(0 if p.poll(10000) else 1)
 END
 python3 poll.py "$tree/local/db/state" & poller=$!
-within 5 test -e polling
+within 20 test -e polling
 ok wr "$tree/local/db/detach" 1
 wait $poller || fail "poll of a state file does not wake up"
 rm polling
 python3 poll.py "$e" & poller=$!
-within 5 test -e polling
+within 20 test -e polling
 ok wr "$tree/local/db/attach" 1
 wait $poller || fail "poll of events does not wake up"
 stop

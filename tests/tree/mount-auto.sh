@@ -24,7 +24,7 @@ rm -rf "$run"
 start
 within 10 has "$tree/local/with/mounted" 1
 within 10 is_mount "$tree/local/with/data"
-within 5 has "$tree/local/without/mounted" 0
+within 20 has "$tree/local/without/mounted" 0
 is "attached" 0 "$(cat "$tree/local/without/attached")"
 ok wr "$tree/local/without/mount" 1
 stop

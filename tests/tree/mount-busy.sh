@@ -22,7 +22,7 @@ ok wr "$v/unmount" 1
 # Who holds it sits in a mount namespace of its own.
 ok wr "$v/mount" 1
 unshare -m --propagation private sh -c "cd '$v/data' && exec sleep 1002" & holder=$!
-within 5 sh -c "readlink /proc/$holder/cwd | grep -q data"
+within 20 sh -c "readlink /proc/$holder/cwd | grep -q data"
 fails_with EBUSY "$v/unmount" 1
 says "$v/error" "$holder"
 is "mounted, after the refusal" 1 "$(cat "$v/mounted")"
@@ -47,7 +47,7 @@ says "$v/error" "mounted at $dir/place"
 is "mounted, after the refusal" 1 "$(cat "$v/mounted")"
 ok umount place
 unshare -m --propagation slave sleep 1004 & holder=$!
-within 5 sh -c "! cmp -s /proc/self/mountinfo /proc/$holder/mountinfo && grep -q sleep /proc/$holder/comm"
+within 20 sh -c "! cmp -s /proc/self/mountinfo /proc/$holder/mountinfo && grep -q sleep /proc/$holder/comm"
 ok wr "$v/unmount" 1
 is "mounted in the copy" "" "$(findmnt -no FSTYPE "copy/local/db/data")"
 kill $holder; wait $holder 2>/dev/null
@@ -62,6 +62,6 @@ is "a mount at data" "" "$(findmnt -no FSTYPE "$v/data")"
 is "the image's loop device stays" 1 "$(loops | wc -l)"
 kill $holder; wait $holder 2>/dev/null
 ok wr "$v/detach" 1
-within 5 test -z "$(loops)"
+within 20 test -z "$(loops)"
 stop
 finish

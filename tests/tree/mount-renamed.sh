@@ -10,7 +10,7 @@ c=$tree/cloud
 ok wr "$c/.create/a" size=64M
 ok wr "$c/a/protect" 0
 ok wr "$c/a/mount" async
-within 5 has_json "$c/a/status" .job.verb mount
+within 20 has_json "$c/a/status" .job.verb mount
 fails_with EBUSY --rename "$c/a" "$c/b"
 says "$c/a/error" "mount"
 fails_with EBUSY --rmdir "$c/a"
@@ -19,7 +19,7 @@ within 20 has "$c/a/mounted" 1
 echo here >"$c/a/data/file"
 is "mount" "$c/a/data" "$(findmnt -lno TARGET -t ext4 | grep "$tree/")"
 ok wr "$c/a/unmount" async
-within 5 has_json "$c/a/status" .job.verb unmount
+within 20 has_json "$c/a/status" .job.verb unmount
 fails_with EBUSY --rename "$c/a" "$c/b"
 within 20 has "$c/a/attached" 0
 within 20 has_json "$c/a/status" .job null

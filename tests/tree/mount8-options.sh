@@ -99,8 +99,8 @@ kill $holder; wait $holder 2>/dev/null
 
 # In another mount namespace.
 unshare -m --propagation private sleep 1000 & other=$!
-within 5 test /proc/$other/ns/mnt -ef /proc/$other/ns/mnt
-within 5 bash -c "[ \$(readlink /proc/$other/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
+within 20 test /proc/$other/ns/mnt -ef /proc/$other/ns/mnt
+within 20 bash -c "[ \$(readlink /proc/$other/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
 ends 0 mount.volfs local/db "$at" -N /proc/$other/ns/mnt -o "tree=$tree"
 ok nsenter -m -t $other mountpoint -q "$at"
 mountpoint -q "$at" && fail "the mount with -N is here, too"

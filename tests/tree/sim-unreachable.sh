@@ -34,7 +34,7 @@ ok timeout 2 cat "$tree"/cloud/*/status
 ok wr "$tree/local/.create/x" size=64M
 sim POST /admin/settings '{"silent":""}' >/dev/null
 ok wr "$tree/cloud/.refresh" 1
-within 5 has_json "$tree/cloud/.status" .state ok
-within 5 has_json "$tree/cloud/db/status" .stale false
+within 20 has_json "$tree/cloud/.status" .state ok
+within 20 has_json "$tree/cloud/db/status" .stale false
 stop
 finish

@@ -20,11 +20,11 @@ fails_with EINVAL "$tree/cloud/.create/x" "timeout=soon"
 # A silent service: cancel ends the job.
 sim POST /admin/settings '{"silent":"attach"}' >/dev/null
 wr "$v/attach" 1 >wr.out & writer=$!
-within 5 has_json "$v/status" .job.verb attach
+within 20 has_json "$v/status" .job.verb attach
 job=$(last_job "$v")
 ok wr "$v/cancel" 1
 wait $writer
 is "the writer" ECANCELED "$(cat wr.out)"
-within 5 has_json "$tree/.volfs/jobs/$job/status" .state cancelled
+within 20 has_json "$tree/.volfs/jobs/$job/status" .state cancelled
 stop
 finish

@@ -60,26 +60,26 @@ ok wr "$tree/local/brief/snapshots/first/protect" 0
 ok rmdir "$tree/local/brief/snapshots/first"
 ok wr "$tree/local/.remove/brief" 1
 is "volume of the job" null "$(json "$tree/.volfs/jobs/$job/status" .volume)"
-within 5 grep -q "job $job snapshot local/brief@first " "$dir/volfsd.log"
+within 20 grep -q "job $job snapshot local/brief@first " "$dir/volfsd.log"
 
 c=$tree/cloud/big
 ok wr "$tree/cloud/.create/big" async
-within 5 test -e "$c/cancel"
+within 20 test -e "$c/cancel"
 ok wr "$c/cancel" dry-run
 job=$(json "$c/status" .job.id)
 ok wr "$tree/.volfs/jobs/$job/cancel" dry-run
 within 20 has "$c/state" available
 is "the job" done "$(json "$tree/.volfs/jobs/$job/status" .state)"
 ok wr "$c/attach" async
-within 5 has_json "$c/status" .job.verb attach
+within 20 has_json "$c/status" .job.verb attach
 job=$(json "$c/status" .job.id)
 ok wr "$c/cancel" 1
 within 20 has_json "$tree/.volfs/jobs/$job/status" .state cancelled
-within 5 grep -q "cancel cloud/big uid=0 gid=0 pid=[0-9]* '1': OK" "$dir/volfsd.log"
-within 5 grep -q "cancel cloud/big uid=0 gid=0 pid=[0-9]* 'dry-run': OK" \
+within 20 grep -q "cancel cloud/big uid=0 gid=0 pid=[0-9]* '1': OK" "$dir/volfsd.log"
+within 20 grep -q "cancel cloud/big uid=0 gid=0 pid=[0-9]* 'dry-run': OK" \
 	"$dir/volfsd.log"
 ok wr "$v/unmount" 1
-within 5 grep -q "unmount local/db uid=0 gid=0 pid=[0-9]* '1': OK (already so)" \
+within 20 grep -q "unmount local/db uid=0 gid=0 pid=[0-9]* '1': OK (already so)" \
 	"$dir/volfsd.log"
 stop
 finish
