@@ -26,6 +26,7 @@
 /* How long the flock() of an image is waited for: another volfs process holds
  * it for one attach, some milliseconds. */
 #define LOOP_LOCK_MS 10000
+#define LOOP_LOOK_MS 200
 /* GET_FREE reserves nothing: this often others may be quicker. */
 #define LOOP_RACES_MAX 64
 /* Always said, so that a file system made on one machine (4096-byte sectors
@@ -372,8 +373,8 @@ int loop_attach(const char *image, bool read_only, struct loop_device *out,
 		       "goes; somebody else is attaching it", image);
 }
 
-/* True once the inode backs device @d no more. Looks in sysfs only: an open of
- * the device would itself keep it from going. */
+/* True while no file backs device @d. Looks in sysfs only: an open of the
+ * device would itself keep it from going. */
 static bool loop_is_gone(const struct loop_device *d)
 {
 	unsigned number;
@@ -406,42 +407,48 @@ static int loop_clear(const struct loop_device *d, struct err *err)
 
 int loop_detach(dev_t dev, ino_t ino, int64_t wait_ms, struct err *err)
 {
-	int64_t end_ms = clock_ms() + wait_ms;
-	int64_t pause_ms = 1;
+	int64_t end_ms = clock_ms() + wait_ms, look_ms;
+	struct err why;
+	bool over = false;
 	struct loop_device d;
 	int r;
 
 	for (;;) {
-		struct err why = ERR_INIT;
+		int64_t pause_ms = 1;
 
+		why = (struct err)ERR_INIT;
 		r = loop_find(dev, ino, &d, &why);
 		if (r == -ENOENT)
 			return 0;
 		if (r < 0)
-			goto fail;
+			break;
+		if (over)
+			return err_set(err, EBUSY, "detach '%s': another "
+				       "process has it mounted or open",
+				       d.path);
 		r = loop_clear(&d, &why);
 		if (r < 0 && r != -EBUSY)
-			goto fail;
+			break;
 		/* With other openers CLR_FD only marks it; the last close
-		 * (udev's blkid, mostly) lets it go. */
-		while (r == 0 && !loop_is_gone(&d) && clock_ms() < end_ms) {
+		 * (udev's blkid, mostly) lets it go. Its number may be
+		 * another file's at once, so what has ours is looked for anew
+		 * before long. */
+		look_ms = clock_ms() + LOOP_LOOK_MS;
+		look_ms = look_ms < end_ms ? look_ms : end_ms;
+		while (r == 0 && !loop_is_gone(&d) && clock_ms() < look_ms) {
 			sleep_ms(pause_ms);
 			if (pause_ms < 32)
 				pause_ms *= 2;
 		}
 		if (r == 0 && loop_is_gone(&d))
 			continue; /* a second device may have the same file */
-		if (clock_ms() < end_ms) {
+		over = clock_ms() >= end_ms;
+		if (!over)
 			sleep_ms(20);
-			continue;
-		}
-		return err_set(err, EBUSY, "detach '%s': another process has "
-			       "it mounted or open", d.path);
-fail:
-		if (err)
-			*err = why;
-		return r;
 	}
+	if (err)
+		*err = why;
+	return r;
 }
 
 int loop_autoclear(const struct loop_device *d, bool on, struct err *err)

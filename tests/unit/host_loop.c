@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/host_main.h"
 
+#include <linux/loop.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
 #define MIB (1024 * 1024)
 
 struct count {
@@ -141,6 +145,58 @@ static void detach_of_busy_is_refused(void **state)
 					&err), &err);
 	close(fd);
 	assert_ok(loop_detach(d.backing_dev, d.backing_ino, 3000, &err), &err);
+}
+
+struct taker {
+	const char *image, *path;
+	int fd;
+	atomic_bool enough;
+};
+
+/* Lets go of the device, and takes its number in the moment in which it is
+ * free. */
+static void *take_number(void *arg)
+{
+	struct taker *t = arg;
+	struct loop_config config = { .block_size = 512 };
+	int image = open(t->image, O_RDWR | O_CLOEXEC), r = -1;
+
+	config.fd = (uint32_t)image;
+	usleep(200000);
+	close(t->fd);
+	while (r < 0 && !atomic_load(&t->enough)) {
+		int fd = open(t->path, O_RDWR | O_CLOEXEC);
+
+		r = fd < 0 ? -1 : ioctl(fd, LOOP_CONFIGURE, &config);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(image);
+	return NULL;
+}
+
+static void number_of_another(void **state)
+{
+	AUTO(auto_free) char *image = NULL;
+	AUTO(auto_free) char *other = NULL;
+	struct loop_device d;
+	struct err err = ERR_INIT;
+	struct taker taker = { .enough = false };
+	pthread_t thread;
+
+	NEED_HOST();
+	image = host_image("one.img", 1 * MIB);
+	other = host_image("other.img", 1 * MIB);
+	assert_ok(loop_attach(image, false, &d, &err), &err);
+	taker.image = other;
+	taker.path = d.path;
+	taker.fd = open(d.path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pthread_create(&thread, NULL, take_number, &taker), 0);
+	assert_ok(loop_detach(d.backing_dev, d.backing_ino, 3000, &err), &err);
+	atomic_store(&taker.enough, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(count_loops(image), 0);
+	host_detach(other);
 }
 
 static void autoclear_lets_go(void **state)
@@ -350,6 +406,7 @@ static int host_tests(void)
 		cmocka_unit_test(race_never_makes_two),
 		cmocka_unit_test(only_files_are_attached),
 		cmocka_unit_test(detach_of_busy_is_refused),
+		cmocka_unit_test(number_of_another),
 		cmocka_unit_test(autoclear_lets_go),
 		cmocka_unit_test(grows_with_its_file),
 		cmocka_unit_test(deleted_image_is_still_released),
