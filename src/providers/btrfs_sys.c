@@ -25,6 +25,7 @@
 #define BTRFS_QUOTA_CTL_ENABLE_SIMPLE_QUOTA 4   /* Linux 6.7 */
 #endif
 #define NAMED_MOST 5
+#define COMMIT_TRIES 20
 
 /* The kernel's errno -> the contract's. What is not named is EIO. A missing
  * path is not ENOENT: the core would believe that a volume is gone. */
@@ -149,14 +150,25 @@ bool btrfs_exists(int fd, uint64_t number)
 	       args.key.nr_items > 0;
 }
 
+/*
+ * A commit that an fsync made may end before the one before it has ended, which
+ * then sets the number of the last one back: for a moment the kernel says of
+ * the later one, long on the medium, that there is none (EINVAL). Asked again,
+ * it names the last that it knows, or says that the file system is broken.
+ */
 int btrfs_commit(int fd)
 {
 	uint64_t transaction;
 
-	if (ioctl(fd, BTRFS_IOC_START_SYNC, &transaction) < 0 ||
-	    ioctl(fd, BTRFS_IOC_WAIT_SYNC, &transaction) < 0)
-		return -errno;
-	return 0;
+	for (int i = 0; i < COMMIT_TRIES; i++) {
+		if (ioctl(fd, BTRFS_IOC_START_SYNC, &transaction) < 0)
+			return -errno;
+		if (ioctl(fd, BTRFS_IOC_WAIT_SYNC, &transaction) == 0)
+			return 0;
+		if (errno != EINVAL)
+			return -errno;
+	}
+	return -EINVAL;
 }
 
 static void name_nested(int fd, uint64_t dirid, uint64_t treeid,
