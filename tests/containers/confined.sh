@@ -22,6 +22,10 @@ confined_start() {
 		ok sh -c "echo secret >'$tree/$v/data/secret'"
 		ok mkdir "$tree/$v/snapshots/kept"
 		within 20 has "$tree/$v/snapshots/kept/state" available
+		# What is measured is all there is: a later refresh sees no more.
+		ok sync -f "$tree/$v/data"
+		ok wr "$tree/${v%/*}/.refresh" 1
+		within 20 has_json "$tree/$v/status" .usage.used_inodes 12
 	done
 	neighbour_device=$(stat -c %Hr:%Lr "$(readlink "$tree/local/elsewhere/device")")
 	# Node numbers of what is not handed out.
