@@ -146,7 +146,7 @@ if command -v python3 >/dev/null; then
 		rm -f "$dir/polled"
 		python3 "$dir/poll.py" "$tree/$1" ${2:-} >"$dir/polled" &
 		poller=$!
-		within 5 grep -q waiting "$dir/polled"
+		within 20 grep -q waiting "$dir/polled"
 		sleep 0.2
 		grep -q woken "$dir/polled" && fail "poll of $1 woke before a change"
 		tell size 1 99
@@ -159,27 +159,27 @@ fi
 end_fake
 
 # ---- waits ----
-fake 2 2000
+fake 2 5000
 before=$(date +%s%N)
 for i in $(seq 40); do echo 1 >"$tree/full/.create/c$i" & waits[i]=$!; done
 sleep 0.3
-ok timeout 1 ls -lR "$tree/full/v1"
+ok timeout 4 ls -lR "$tree/full/v1"
 for i in $(seq 40); do wait ${waits[i]} || fail "create of c$i"; done
 took=$((($(date +%s%N) - before) / 1000000))
-[ $took -lt 4000 ] || fail "forty creates of two seconds took $took ms"
+[ $took -lt 20000 ] || fail "forty creates of five seconds took $took ms"
 is "volumes" 42 "$(ls "$tree/full" | wc -l)"
 for signal in INT KILL TERM; do
 	before=$(date +%s%N)
 	timeout -s $signal 0.3 bash -c "trap - INT; echo 1 >'$tree/full/v1/attach'"
 	took=$((($(date +%s%N) - before) / 1000000))
-	[ $took -lt 1000 ] || fail "SIG$signal: free after $took ms"
+	[ $took -lt 4000 ] || fail "SIG$signal: free after $took ms"
 done
 # A background job's end is no reason to end the wait; Ctrl-C after it is.
 ok bash -c "sleep 0.2 & echo 1 >'$tree/full/v1/attach'"
 before=$(date +%s%N)
 timeout -s INT 0.7 bash -c "sleep 0.2 & echo 1 >'$tree/full/v1/attach'"
 took=$((($(date +%s%N) - before) / 1000000))
-[ $took -lt 1500 ] || fail "SIGINT after SIGCHLD: free after $took ms"
+[ $took -lt 4000 ] || fail "SIGINT after SIGCHLD: free after $took ms"
 end_fake
 
 # ---- answers held between being made and being written ----
