@@ -243,6 +243,20 @@ int engine_new(const struct engine_options *o, struct engine **out,
 	return 0;
 }
 
+/* What the store knows of it: bound again, ended, mounted; then jobs may run. */
+static void service_recover(struct service *s)
+{
+	struct engine *e = s->engine;
+
+	mount_recover(s);
+	create_recover(s);
+	pthread_mutex_lock(&e->jobs_lock);
+	s->recovered = true;
+	pthread_mutex_unlock(&e->jobs_lock);
+	jobs_dispatch(s);
+	refresh_schedule(s, 0);
+}
+
 /* On a worker, once the tree answers. */
 static void recover(void *arg)
 {
@@ -259,13 +273,7 @@ static void recover(void *arg)
 	while ((n = engine_services(e, after, s, ARRAY_SIZE(s)))) {
 		for (size_t i = 0; i < n; i++) {
 			after = s[i]->number;
-			mount_recover(s[i]);
-			create_recover(s[i]);
-			pthread_mutex_lock(&e->jobs_lock);
-			s[i]->recovered = true;
-			pthread_mutex_unlock(&e->jobs_lock);
-			jobs_dispatch(s[i]);
-			refresh_schedule(s[i], 0);
+			service_recover(s[i]);
 			service_unref(s[i]);
 		}
 	}
@@ -379,10 +387,10 @@ static bool is_in_use(struct service *s)
 	bool used;
 
 	service_info_get(s, &i);
-	used = i.counts.mounted || i.counts.attached ||
-	       i.counts.jobs_running || i.counts.jobs_waiting;
+	used = i.counts.mounted || i.counts.attached || service_has_job(s);
 	service_info_done(&i);
-	return used;
+	LOCK_SCOPE(&s->lock);
+	return used || s->refreshing;
 }
 
 static void retire_or_remove(struct engine *e, struct service *s)
@@ -465,10 +473,9 @@ static void reload_service(struct engine *e, const struct service_config *c)
 			log_error("service '%s': %s", c->name, err.text);
 			return;
 		}
-		s->recovered = true;
 		publish(e, &(struct change){ .kind = CHANGE_SERVICE_ADDED,
 					     .svc = s }, 1);
-		refresh_schedule(s, 0);
+		service_recover(s);
 		return;
 	}
 	same = config_service_equal(s->config, c);

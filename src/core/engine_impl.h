@@ -461,6 +461,7 @@ void job_aim(struct job *j, uint64_t serial, uint64_t snapshot);
 /* Under jobs_lock: the job that runs or waits for this volume, or NULL. */
 struct job *job_of_volume(struct service *s, uint64_t serial);
 /* Takes jobs_lock: does one run, wait, or come? */
+bool service_has_job(struct service *s);
 bool volume_has_job(struct service *s, uint64_t serial);
 /* Likewise, one that mounts, unmounts, attaches or detaches it? Who judges by
  * the volume's record that nothing is to be done asks this first: a job that

@@ -35,6 +35,19 @@ struct job *job_of_volume(struct service *s, uint64_t serial)
 	return NULL;
 }
 
+bool service_has_job(struct service *s)
+{
+	struct job *lists[LISTS];
+
+	LOCK_SCOPE(&s->engine->jobs_lock);
+	lists_of(s->engine, s, lists);
+	for (size_t i = 0; i < LISTS; i++)
+		for (struct job *k = lists[i]; k; k = k->next)
+			if (k->svc == s)
+				return true;
+	return false;
+}
+
 bool volume_has_job(struct service *s, uint64_t serial)
 {
 	struct job *lists[LISTS];

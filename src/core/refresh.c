@@ -883,6 +883,7 @@ static void refresh_run(void *arg)
 		s->refreshing = false;
 		pthread_mutex_unlock(&s->lock);
 	}
+	service_leave_if_retired(s);
 	/* It left this service out while the refresh ran. */
 	timer_kick(s->engine);
 	service_unref(s);

@@ -54,6 +54,7 @@ TREE_TESTS = \
 	tests/tree/btrfs-quota.sh \
 	tests/tree/config-bad.sh \
 	tests/tree/config-reload.sh \
+	tests/tree/config-readded.sh \
 	tests/tree/config-reload-memory.sh \
 	tests/tree/config-unknown-key.sh \
 	tests/tree/daemon-background.sh \
