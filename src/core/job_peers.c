@@ -5,7 +5,6 @@
  * moment it is submitted until it has ended.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -35,30 +34,32 @@ struct job *job_of_volume(struct service *s, uint64_t serial)
 	return NULL;
 }
 
-bool service_has_job(struct service *s)
+/* One of the service, and of its volume @serial (0 = of any), that @fits (NULL =
+ * each does). Under jobs_lock. */
+static const struct job *find_job(const struct service *s, uint64_t serial,
+				  bool (*fits)(const struct job *k))
 {
 	struct job *lists[LISTS];
 
-	LOCK_SCOPE(&s->engine->jobs_lock);
 	lists_of(s->engine, s, lists);
 	for (size_t i = 0; i < LISTS; i++)
-		for (struct job *k = lists[i]; k; k = k->next)
-			if (k->svc == s)
-				return true;
-	return false;
+		for (const struct job *k = lists[i]; k; k = k->next)
+			if (k->svc == s && (!serial || k->serial == serial) &&
+			    (!fits || fits(k)))
+				return k;
+	return NULL;
+}
+
+bool service_has_job(struct service *s)
+{
+	LOCK_SCOPE(&s->engine->jobs_lock);
+	return find_job(s, 0, NULL) != NULL;
 }
 
 bool volume_has_job(struct service *s, uint64_t serial)
 {
-	struct job *lists[LISTS];
-
 	LOCK_SCOPE(&s->engine->jobs_lock);
-	lists_of(s->engine, s, lists);
-	for (size_t i = 0; i < LISTS; i++)
-		for (struct job *k = lists[i]; k; k = k->next)
-			if (k->svc == s && k->serial == serial)
-				return true;
-	return false;
+	return find_job(s, serial, NULL) != NULL;
 }
 
 void job_aim(struct job *j, uint64_t serial, uint64_t snapshot)
@@ -153,33 +154,20 @@ static bool is_at_its_place(const struct job *k)
 
 bool volume_will_move(struct service *s, uint64_t serial)
 {
-	struct job *lists[LISTS];
-
 	LOCK_SCOPE(&s->engine->jobs_lock);
-	lists_of(s->engine, s, lists);
-	for (size_t i = 0; i < LISTS; i++)
-		for (struct job *k = lists[i]; k; k = k->next)
-			if (k->svc == s && k->serial == serial &&
-			    is_at_its_place(k))
-				return true;
-	return false;
+	return find_job(s, serial, is_at_its_place) != NULL;
 }
 
 int job_check_rest(const struct job *j, struct err *err)
 {
-	struct job *lists[LISTS];
+	const struct job *k;
 
 	if (!j->name_operation || !j->serial ||
 	    (j->verb != &verb_rename && j->verb != &verb_remove))
 		return 0;
-	lists_of(j->engine, j->svc, lists);
-	for (size_t i = 0; i < LISTS; i++)
-		for (struct job *k = lists[i]; k; k = k->next)
-			if (k->svc == j->svc && k->serial == j->serial &&
-			    is_at_its_place(k))
-				return err_set(err, EBUSY, "%s '%s': a job is "
-					       "at work on it ('%s'): wait for "
-					       "that", j->verb->name, j->name,
-					       k->verb->name);
-	return 0;
+	k = find_job(j->svc, j->serial, is_at_its_place);
+	if (!k)
+		return 0;
+	return err_set(err, EBUSY, "%s '%s': a job is at work on it ('%s'): "
+		       "wait for that", j->verb->name, j->name, k->verb->name);
 }
