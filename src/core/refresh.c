@@ -478,8 +478,10 @@ static int apply_found(struct listing *l, struct err *err)
 	int r;
 
 	drop_known(l);
+	if (!l->n_found)
+		return 0;
 	r = name_found(l, err);
-	if (r == 0 && l->n_found)
+	if (r == 0)
 		r = show_found(l, err);
 	for (size_t i = 0; i < l->n_found; i++)
 		service_release_name(l->s, l->found[i]->name);
