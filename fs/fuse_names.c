@@ -159,7 +159,7 @@ void tree_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 {
 	struct request r = { .name = newname, .text = "",
 			     .name_operation = true };
-	struct pending_answer how = { .kind = PENDING_NAME };
+	struct pending_answer how = { .kind = PENDING_RENAME };
 	OBJECT_SCOPE(from);
 	OBJECT_SCOPE(to);
 	OBJECT_SCOPE(o);
@@ -174,7 +174,10 @@ void tree_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		err = object_lookup(&from, name, &o);
 	if (err == 0)
 		err = rename_check(&from, &to, &o, flags);
-	if (err == 0 && object_lookup(&to, newname, &there) == 0)
+	/* Also where there is none to rename: after ENOENT the kernel forgets
+	 * the other name as well, and takes off what is mounted below. */
+	if ((err == 0 || err == -ENOENT) &&
+	    object_lookup(&to, newname, &there) == 0)
 		err = there.kind == OBJECT_VOLUME ? -EEXIST : -EPERM;
 	if (err < 0) {
 		fuse_reply_err(req, -err);

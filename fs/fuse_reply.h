@@ -76,7 +76,7 @@ void tree_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 /* pending.c: requests that the engine has and somebody waits for */
 
 enum pending_kind { PENDING_WRITE, PENDING_ATTR, PENDING_NAME,
-		    PENDING_ENTRY };
+		    PENDING_RENAME, PENDING_ENTRY };
 
 struct pending_answer {
 	enum pending_kind kind;

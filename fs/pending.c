@@ -78,11 +78,16 @@ static void pending_done(void *arg, const struct answer *a)
 	fuse_req_t req = p->req;
 
 	pending_unlist(p);
-	if (a->num)
+	/* After an mv the kernel takes these two as a reason to forget both
+	 * names, and takes off what is mounted below. */
+	if (p->how.kind == PENDING_RENAME &&
+	    (a->num == ENOENT || a->num == EINTR))
+		fuse_reply_err(req, EBUSY);
+	else if (a->num)
 		fuse_reply_err(req, a->num);
 	else if (p->how.kind == PENDING_WRITE)
 		fuse_reply_write(req, p->how.written);
-	else if (p->how.kind == PENDING_NAME)
+	else if (p->how.kind == PENDING_NAME || p->how.kind == PENDING_RENAME)
 		fuse_reply_err(req, 0);
 	else if (p->how.kind == PENDING_ATTR)
 		reply_attr_of(req, p->how.ino);

@@ -89,6 +89,13 @@ static bool makes_another(const struct job *k, uint64_t named)
 	return k->verb == &verb_create && k->admitted && k->serial != named;
 }
 
+/* An mv whose new name was shown before its verdict: the volume may have got
+ * another one since. */
+static bool was_shown(const struct job *k)
+{
+	return k->verb == &verb_rename && k->early;
+}
+
 static bool is_equal(const struct job *j, const struct job *k, uint64_t named)
 {
 	/* One that has ended answers nobody any more. */
@@ -98,7 +105,7 @@ static bool is_equal(const struct job *j, const struct job *k, uint64_t named)
 	       (k->serial == j->serial || !j->serial) &&
 	       strcmp(k->text, j->text) == 0 &&
 	       strcmp(k->name ? k->name : "", j->name ? j->name : "") == 0 &&
-	       !makes_another(k, named);
+	       !makes_another(k, named) && !was_shown(k);
 }
 
 struct job *job_equal(const struct job *j, uint64_t named)

@@ -124,6 +124,16 @@ void engine_interrupt(struct waiter *w)
 		pthread_mutex_unlock(&e->jobs_lock);
 		return;
 	}
+	/* The kernel could not know then which name is right, and would take
+	 * off what is mounted below: it is answered early, and the job goes on,
+	 * too. */
+	if (w->name_operation && w->job->verb == &verb_rename) {
+		w->deadline_ms = 0;
+		e->timer_kicked = true;
+		pthread_cond_signal(&e->timer_wake);
+		pthread_mutex_unlock(&e->jobs_lock);
+		return;
+	}
 	w->claimed = true;
 	unlink_waiter(e, w);
 	pthread_mutex_unlock(&e->jobs_lock);
