@@ -128,6 +128,7 @@ struct service {
 	uint64_t *renamed;
 	size_t n_renamed, room_renamed;
 	bool renewing;
+	struct name_move *moves;         /* whose names the kernel is to move */
 
 	/* refresh: single-flight */
 	bool refreshing, refresh_again;
@@ -197,6 +198,8 @@ struct job {
 	bool telling;                    /* the outcome is being shown before the
 				      * verdict, which waits for that */
 	bool shown_early;                /* that has been done */
+	bool denied;                     /* it could not: that was the answer */
+	bool held;                       /* its waiters get the verdict */
 	bool hidden;                     /* its volume was taken from the tree
 				      * (early rmdir) */
 	struct err err;
@@ -294,6 +297,9 @@ int volume_update(struct service *s, uint64_t serial,
  * it is attached or mounted, or a job has it. */
 int volume_rename(struct service *s, uint64_t serial, const char *name,
 		  const char *raw, bool idle, struct err *err);
+/* The same for one whose name is @from; 1: it has another one, and keeps it. */
+int volume_rename_from(struct service *s, uint64_t serial, const char *from,
+		       const char *name, const char *raw, struct err *err);
 /* Takes volumes from listing and store, and tells. */
 void service_forget(struct service *s, struct volume_node **nodes, size_t n,
 		    const char *event);
@@ -488,6 +494,9 @@ void jobs_prune(struct engine *e);
 struct waiter *waiter_add(struct job *j,
 			  void (*done)(void *, const struct answer *),
 			  void *arg, int64_t deadline_ms, bool name_operation);
+/* Does a client's mkdir, rmdir or rename wait for @j, or has it just been
+ * answered success? From here on it gets the verdict, whatever interrupts. */
+bool waiters_hold_client(struct job *j);
 /* Answers all that wait with EINTR: the daemon ends, their jobs go on at the
  * next start. */
 void waiters_release(struct engine *e);
@@ -507,6 +516,17 @@ int mount_rebind(struct service *s, struct volume *v, struct err *err);
 void mount_recover(struct service *s);
 /* Has the kernel look up the new name of a volume, soon; blocks nothing. */
 void name_care_changed(struct service *s, uint64_t serial);
+/* Likewise for what could not be looked up before. */
+void name_care_go_on(struct service *s);
+/* Gives volume @v the name @name, for which no client's mv waits, unless it has
+ * another one than @v by then: in the tree, so that what is mounted below moves
+ * in the same moment; where that cannot be done, in the listing alone. */
+int name_care_move(struct service *s, const struct volume *v, const char *name,
+		   const char *raw, struct err *err);
+/* Is @r that rename, as the tree was asked for it? Then it is answered. */
+bool name_care_answers(const struct request *r,
+		       void (*done)(void *arg, const struct answer *a),
+		       void *arg);
 bool has_unfinished_job(struct service *s, const struct volume *v);
 int grow_filesystem(struct job *j, const struct call *c, struct err *err);
 int unmount_all(struct job *j, bool force, struct err *err);

@@ -938,6 +938,8 @@ void engine_submit(struct engine *e, const struct request *r,
 
 	if (waiter)
 		*waiter = NULL;
+	if (r->verb == &verb_rename && name_care_answers(r, done, arg))
+		return;
 	j = job_new(e, r->verb);
 	if (!j || e->stopping) {
 		job_unref(j);

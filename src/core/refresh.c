@@ -871,6 +871,7 @@ static void refresh_run(void *arg)
 		err.num = 0;
 	note_result(s, &err, clock_ms() - began);
 	service_whoami(s, &c, &err);
+	name_care_go_on(s);
 	usage_measure(s, &c);
 	pthread_mutex_lock(&s->lock);
 	again = s->refresh_again && !s->engine->stopping;

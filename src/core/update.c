@@ -237,8 +237,9 @@ static bool is_busy(struct service *s, const struct volume *v)
 	       volume_has_job(s, v->node->serial);
 }
 
-static int rename_claimed(struct service *s, uint64_t serial, const char *name,
-			  const char *raw, bool idle, struct err *err)
+static int rename_claimed(struct service *s, uint64_t serial, const char *from,
+			  const char *name, const char *raw, bool idle,
+			  struct err *err)
 {
 	LOCK_SCOPE(&s->write[serial % WRITE_STRIPES]);
 	struct volume *old = service_volume(s, serial);
@@ -249,6 +250,11 @@ static int rename_claimed(struct service *s, uint64_t serial, const char *name,
 
 	if (!old)
 		return err_set(err, ESTALE, "the volume is gone");
+	/* It has another name since, which is somebody else's matter. */
+	if (from && strcmp(old->name, from) != 0) {
+		volume_unref(old);
+		return 1;
+	}
 	if (idle && is_busy(s, old)) {
 		volume_unref(old);
 		return err_set(err, EBUSY, "the volume is in use");
@@ -282,16 +288,29 @@ static int rename_claimed(struct service *s, uint64_t serial, const char *name,
 	return r;
 }
 
-int volume_rename(struct service *s, uint64_t serial, const char *name,
-		  const char *raw, bool idle, struct err *err)
+static int claim_and_rename(struct service *s, uint64_t serial,
+			    const char *from, const char *name,
+			    const char *raw, bool idle, struct err *err)
 {
 	int r = service_claim_name(s, name, serial, err);
 
 	if (r < 0)
 		return r;
-	r = rename_claimed(s, serial, name, raw, idle, err);
+	r = rename_claimed(s, serial, from, name, raw, idle, err);
 	service_release_name(s, name);
 	return r;
+}
+
+int volume_rename(struct service *s, uint64_t serial, const char *name,
+		  const char *raw, bool idle, struct err *err)
+{
+	return claim_and_rename(s, serial, NULL, name, raw, idle, err);
+}
+
+int volume_rename_from(struct service *s, uint64_t serial, const char *from,
+		       const char *name, const char *raw, struct err *err)
+{
+	return claim_and_rename(s, serial, from, name, raw, false, err);
 }
 
 /* From listing and store, then told. */

@@ -544,9 +544,12 @@ static int rename_to(struct job *j, const char *name, struct err *err)
 		r = PROVIDER_CALL(j, &c, j->svc->provider->rename(
 			j->svc->session, &c, &v->f, raw, err), err);
 		FAULT_POINT("job.rename.called");
-		/* What was shown early may have another name since. */
+		/* What was shown early may have another name since. Whoever
+		 * has the kernel rename it here and now waits for us. */
 		if (r == 0 && !job_was_shown(j))
-			r = show_name(j, name, err);
+			r = waiters_hold_client(j)
+				    ? show_name(j, name, err)
+				    : name_care_move(j->svc, v, name, raw, err);
 		service_release_name(j->svc, name);
 	}
 	volume_unref(v);
@@ -574,7 +577,7 @@ void verb_rename_failed(struct job *j)
 	    name_escape(v->f.name, strlen(v->f.name), now, sizeof(now)) > 0 &&
 	    strcmp(now, v->name) != 0) {
 		service_pick_name(j->svc, v->f.name, v->f.id, j->serial, name);
-		volume_rename(j->svc, j->serial, name, NULL, false, &err);
+		name_care_move(j->svc, v, name, NULL, &err);
 		service_release_name(j->svc, name);
 	}
 	volume_unref(v);

@@ -120,7 +120,7 @@ void engine_interrupt(struct waiter *w)
 	struct engine *e = w->job->engine;
 
 	pthread_mutex_lock(&e->jobs_lock);
-	if (w->claimed) {
+	if (w->claimed || w->job->held) {
 		pthread_mutex_unlock(&e->jobs_lock);
 		return;
 	}
@@ -138,6 +138,18 @@ void engine_interrupt(struct waiter *w)
 	unlink_waiter(e, w);
 	pthread_mutex_unlock(&e->jobs_lock);
 	answer(w, EINTR);
+}
+
+bool waiters_hold_client(struct job *j)
+{
+	struct waiter *w;
+
+	LOCK_SCOPE(&j->engine->jobs_lock);
+	for (w = j->engine->waiters; w; w = w->next)
+		if (w->job == j && w->name_operation)
+			break;
+	j->held = w || (j->early && !j->denied);
+	return j->held;
 }
 
 void waiters_release(struct engine *e)
@@ -179,6 +191,7 @@ static void end_telling(struct job *j, bool shown)
 	LOCK_SCOPE(&e->jobs_lock);
 	j->telling = false;
 	j->shown_early |= shown;
+	j->denied |= !shown;
 	pthread_cond_broadcast(&e->idle);
 }
 

@@ -20,6 +20,7 @@ TREE_SIM_TESTS = \
 	tests/tree/remove-meets-create.sh \
 	tests/tree/names-taken.sh \
 	tests/tree/mount-meets-refusal.sh \
+	tests/tree/mount-meets-takers.sh \
 	tests/tree/refresh-meets-jobs.sh \
 	tests/tree/refresh-periodic.sh \
 	tests/tree/sim-attach-limit.sh \
@@ -110,6 +111,7 @@ TREE_TESTS = \
 	tests/tree/store-lost.sh \
 	tests/tree/store-newer.sh \
 	tests/tree/store-read-only.sh \
+	tests/tree/storm-mv.sh \
 	tests/tree/storm-names.sh \
 	tests/tree/superblock-lost.sh \
 	tests/tree/systemd-fstab.sh \

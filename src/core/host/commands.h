@@ -35,6 +35,7 @@ HELPER_COMMAND(command_grow);            /* node type mounted_at ms */
 HELPER_COMMAND(command_statfs);          /* path */
 HELPER_COMMAND(command_mount);           /* source target type options ro */
 HELPER_COMMAND(command_bind);            /* private subpath data ... */
+HELPER_COMMAND(command_name_move);       /* path inode newname */
 HELPER_COMMAND(command_names_renew);     /* path inode ... */
 HELPER_COMMAND(command_umount);          /* path how */
 HELPER_COMMAND(command_chown_root);      /* path uid gid mode */

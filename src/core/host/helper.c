@@ -97,6 +97,7 @@ static const struct helper_command commands[] = {
 	{ "loop-grow", command_loop_grow, 1, 1 },
 	{ "mkfs", command_mkfs, 7, 7, .cleans_up = true },
 	{ "mount", command_mount, 5, 5 },
+	{ "name-move", command_name_move, 3, 3 },
 	{ "names-renew", command_names_renew, 2, HELPER_WORDS_MAX },
 	{ "nothing", command_nothing, 0, 0 },
 	{ "probe", command_probe, 2, 2 },

@@ -128,6 +128,17 @@ int mount_names_renew(const struct call *c, const struct mount_name *names,
 	return helper_run(c, BIND_MS, argv, NULL, err);
 }
 
+int mount_name_move(const struct call *c, const struct mount_name *n,
+		    const char *newname, struct err *err)
+{
+	char ino[WORD_MAX];
+	const char *argv[] = { "name-move", n->path, word_of_u64(ino, n->ino),
+			       newname, NULL };
+	int r = path_check("the directory", n->path, err);
+
+	return r < 0 ? r : helper_run(c, BIND_MS, argv, NULL, err);
+}
+
 int mount_set_root_owner(const struct call *c, const char *private_dir,
 			 uid_t uid, gid_t gid, mode_t mode, struct err *err)
 {

@@ -69,6 +69,11 @@ struct mount_name {
 int mount_names_renew(const struct call *c, const struct mount_name *names,
 		      size_t n, struct err *err);
 
+/* Renames the directory @n to @newname beside it, by a rename(2). -ESTALE: it
+ * is another directory, or something has that name. */
+int mount_name_move(const struct call *c, const struct mount_name *n,
+		    const char *newname, struct err *err);
+
 /* Sets owner and mode of the root of what is mounted (subpath "/"): used once,
  * right after our own mkfs. */
 int mount_set_root_owner(const struct call *c, const char *private_dir,

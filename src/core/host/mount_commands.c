@@ -224,8 +224,9 @@ static bool mount_has_program(const char *fstype, char *program, size_t room)
  * of the peer group that the clone is in: what somebody mounts below the one
  * does not appear below the other. */
 /* Is @path the directory @ino? Where the kernel remembers another, it is made
- * to look again: by the creation of something that is there, which the tree
- * would refuse. That takes off what is mounted below the other, so not then.
+ * to look again: by the creation of something that is there. A link to a
+ * directory, so that nothing is made where the tree is no longer. That takes
+ * off what is mounted below the other, so not then.
  * 0, -ENOENT, -EBUSY, -ESTALE. */
 static int name_renew(const char *path, uint64_t ino)
 {
@@ -266,6 +267,35 @@ HELPER_COMMAND(command_names_renew)
 					  argv[i]);
 	}
 	return worst;
+}
+
+/* argv: path inode newname. Nothing is followed or replaced, and nothing but
+ * that directory gets the name. */
+HELPER_COMMAND(command_name_move)
+{
+	const char *slash = strrchr(argv[0], '/');
+	AUTO(auto_free) char *above = strndup(argv[0],
+					      (size_t)(slash - argv[0]));
+	AUTO(auto_fd) int fd = -1;
+	struct stat st, there;
+	uint64_t ino = 0;
+	int r = above ? word_u64(argv[1], &ino, err) : err_oom(err);
+
+	if (r < 0)
+		return r;
+	fd = open(above, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstatat(fd, slash + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, errno, "look at '%s'", argv[0]);
+	/* Asked to rename, the kernel takes off what is below a name that it
+	 * remembers and finds to be nobody's. */
+	if (st.st_ino != ino ||
+	    fstatat(fd, argv[2], &there, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_errno(err, ESTALE, "move '%s' to '%s'", argv[0],
+				 argv[2]);
+	if (renameat2(fd, slash + 1, fd, argv[2], RENAME_NOREPLACE) < 0)
+		return err_errno(err, errno, "move '%s' to '%s'", argv[0],
+				 argv[2]);
+	return 0;
 }
 
 /* The directory that @target is in, which has to be @ino (0 = any). */
