@@ -231,8 +231,8 @@ static bool mount_has_program(const char *fstype, char *program, size_t room)
 static int name_renew(const char *path, uint64_t ino)
 {
 	AUTO_TABLE struct mount_table t = { .n = 0 };
-	size_t i, len = strlen(path);
 	struct stat st;
+	size_t i;
 
 	if (lstat(path, &st) < 0)
 		return -errno;
@@ -241,10 +241,9 @@ static int name_renew(const char *path, uint64_t ino)
 	if (mount_table_read(&t, NULL) < 0)
 		return -EBUSY;
 	for (i = 0; i < t.n; i++)
-		if (strncmp(t.e[i].target, path, len) == 0 &&
-		    t.e[i].target[len] == '/')
+		if (path_is_below(t.e[i].target, path))
 			return -EBUSY;
-	if (mknod(path, S_IFREG, 0) == 0 || errno != EEXIST)
+	if (link("/", path) == 0 || errno != EEXIST)
 		return -ENOENT;
 	if (lstat(path, &st) < 0)
 		return -errno;
