@@ -220,9 +220,6 @@ static bool mount_has_program(const char *fstype, char *program, size_t room)
 	return false;
 }
 
-/* Clones @fd's mount (not what is mounted below it) and puts it at @target, out
- * of the peer group that the clone is in: what somebody mounts below the one
- * does not appear below the other. */
 /* Is @path the directory @ino? Where the kernel remembers another, it is made
  * to look again: by the creation of something that is there. A link to a
  * directory, so that nothing is made where the tree is no longer. That takes
@@ -326,6 +323,9 @@ static int open_above(const char *target, uint64_t ino, const char **name,
 	return STEAL_FD(fd);
 }
 
+/* Clones @fd's mount (not what is mounted below it) and puts it at @name in the
+ * directory @above, out of the peer group that the clone is in: what somebody
+ * mounts below the one does not appear below the other. */
 static int bind_at(int fd, int above, const char *name, struct mount_attr *a)
 {
 	AUTO(auto_fd) int tree = -1;
