@@ -322,6 +322,8 @@ void publish(struct engine *e, const struct change *c, size_t n);
 void publish_volume(struct service *s, struct volume *v,
 		    enum change_kind kind);
 void publish_daemon(struct engine *e);
+/* Where no device has changed. */
+void publish_mounts(struct engine *e);
 void publish_service(struct service *s);
 /* Facts of one volume (and its snapshots) as a driver gave them, into the
  * listing: sink for create, modify, get. arg: struct take. */

@@ -228,11 +228,16 @@ static void make_mounts(struct engine *e)
 	swap_text(e, &e->mounts_text, &out);
 }
 
-void publish_daemon(struct engine *e)
+void publish_mounts(struct engine *e)
 {
 	make_mounts(e);
-	make_devices(e);
 	publish(e, &(struct change){ .kind = CHANGE_DAEMON }, 1);
+}
+
+void publish_daemon(struct engine *e)
+{
+	make_devices(e);
+	publish_mounts(e);
 }
 
 void engine_mounts_text(struct engine *e, struct buf *out)

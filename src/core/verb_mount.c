@@ -812,7 +812,7 @@ static int unmount_last(struct job *j, const struct call *c, struct volume *v,
 				  .store = true, .urgent = true,
 				  .event = "unmount" }, err);
 	FAULT_POINT("job.unmount.stored");
-	publish_daemon(j->engine);
+	publish_mounts(j->engine);
 	/* A pulled disk that is there again was waiting for this. */
 	if (r == 0 && !detach)
 		device_care_back(j->svc, j->serial);

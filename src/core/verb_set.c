@@ -487,7 +487,12 @@ static int grow_after(struct job *j, const struct call *c, struct err *err)
 	r = volume_update(j->svc, j->serial,
 			  &(struct volume_update){ .local = local_grow_pending,
 						   .store = true }, err);
-	return r == 0 && attached ? grow_filesystem(j, c, err) : r;
+	if (r < 0 || !attached)
+		return r;
+	r = grow_filesystem(j, c, err);
+	usage_of(j->svc, j->serial, c);
+	publish_daemon(j->engine);
+	return r;
 }
 
 /* ---- the verb ---- */

@@ -65,6 +65,7 @@ TREE_TESTS = \
 	tests/tree/daemon-second.sh \
 	tests/tree/daemon-sigkill.sh \
 	tests/tree/daemon-sigterm.sh \
+	tests/tree/devices-told.sh \
 	tests/tree/data-read-only-below.sh \
 	tests/tree/disk-full-state.sh \
 	tests/tree/disk-full.sh \
