@@ -454,9 +454,18 @@ static void local_mounted(struct volume_local *l, void *arg)
 	local_add_user(l, &u);
 }
 
+/* The sentence of a damaged file system names a device that is no more. */
+static void tell_detached(const struct mounting *m, struct err *why)
+{
+	if (why->num == EUCLEAN)
+		err_set(why, EUCLEAN, "%.380s; it is detached again: echo 1 > "
+			"%s/attach, and readlink %s/device says where it is "
+			"then", why->text, m->v->name, m->v->name);
+}
+
 /* A mount that cannot be completed leaves neither mount nor attachment that
  * was not there before. */
-static void undo_mount(struct mounting *m)
+static void undo_mount(struct mounting *m, struct err *why)
 {
 	struct engine *e = m->j->engine;
 	AUTO(auto_free) char *data = NULL;
@@ -473,10 +482,13 @@ static void undo_mount(struct mounting *m)
 			 m->j->svc->name, m->v->name, err.text);
 		return;
 	}
-	if (m->v->local->attached_by_mount &&
-	    detach_volume(m->j, &c, false, &err) < 0)
+	if (!m->v->local->attached_by_mount)
+		return;
+	if (detach_volume(m->j, &c, false, &err) < 0)
 		log_warn("mount '%s/%s' failed and it stays attached: %s",
 			 m->j->svc->name, m->v->name, err.text);
+	else
+		tell_detached(m, why);
 }
 
 static int add_user(struct job *j, const struct volume *v, struct err *err)
@@ -577,7 +589,7 @@ static int run_mount(struct job *j, struct err *err)
 		usage_of(j->svc, j->serial, &c);
 		publish_daemon(j->engine);
 	} else if (!(j->engine->stopping && r == -ECANCELED)) {
-		undo_mount(&m);
+		undo_mount(&m, err);
 	}
 	attach_done(&m.how);
 	volume_unref(m.v);

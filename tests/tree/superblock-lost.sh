@@ -23,10 +23,20 @@ for v in zeroed damaged full; do
 	fails_with EUCLEAN "$s/$v/mount" 1
 	[ $v = damaged ] || says "$s/$v/error" "overwrite=$v"
 	says "$s/$v/error" fsck
+	says "$s/$v/error" "detached again: echo 1 > $v/attach"
 	is "the image of $v" "$before" "$(sha256sum <"$images/$v/data.img")"
 	fails_with EINVAL "$s/$v/mount" overwrite=other
 	is "the image of $v" "$before" "$(sha256sum <"$images/$v/data.img")"
 done
+# The device that such a sentence names is gone with the mount that failed;
+# the way to it, which the sentence tells, works.
+is "attached" 0 "$(cat "$s/damaged/attached")"
+ok wr "$s/damaged/attach" 1
+e2fsck -fy "$(readlink "$s/damaged/device")" >fsck.out 2>&1
+[ $? -le 1 ] || fail "e2fsck: $(tail -n 3 fsck.out)"
+ok wr "$s/damaged/mount" 1
+is "the data" kept "$(cat "$s/damaged/data/file")"
+is "the sentence" "" "$(cat "$s/damaged/error")"
 ok wr "$s/full/mount" overwrite=full
 is "data" ext4 "$(findmnt -no FSTYPE "$s/full/data")"
 stop

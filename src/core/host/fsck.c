@@ -43,11 +43,10 @@ static int e2fsck_run(const char *node, bool force, int64_t limit_ms,
 	if (r & E2FSCK_UNCORRECTED)
 		return err_set(err, EUCLEAN, "the file system on '%s' is "
 			       "damaged and needs your decision: run 'e2fsck "
-			       "%s'. %.300s", node, node, err->text);
+			       "%s'. %.200s", node, node, err->text);
 	return err_set(err, EUCLEAN, "the file system on '%s' could not be "
-		       "checked: run 'e2fsck %s', or 'e2fsck -b 32768 %s' if "
-		       "its superblock is lost. %.240s", node, node, node,
-		       err->text);
+		       "checked: run 'e2fsck %s', which also tries the copies "
+		       "of a lost superblock. %.160s", node, node, err->text);
 }
 
 HELPER_COMMAND(command_fsck)
@@ -70,8 +69,8 @@ HELPER_COMMAND(command_fsck)
 		return r;
 	if (strncmp(p.type, "ext", 3) != 0)
 		return err_set(err, EUCLEAN, "'%s' should hold %s, but there "
-			       "is %s. If its superblock is lost: 'e2fsck -b "
-			       "32768 %s'", node, argv[1],
+			       "is %s: run 'e2fsck %s', which also tries the "
+			       "copies of a lost superblock", node, argv[1],
 			       *p.found ? p.found : "nothing", node);
 	if (!p.unclean)
 		return 0;
