@@ -128,6 +128,7 @@ void show_service_status(const struct object *o, struct buf *out)
 	js_text(out, "state", service_state_name(i.state));
 	js_time_fixed(out, "observed_at", i.observed_at_s);
 	js_bool(out, "stale", i.stale);
+	js_text(out, "stale_reason", i.stale ? i.stale_reason : NULL);
 	js_number(out, "refresh_s", (int64_t)(i.refresh_ms / 1000));
 	js_number_fixed(out, "latency_ms", i.latency_ms);
 	status_instance(&i.instance, &i.counts, out);

@@ -129,6 +129,8 @@ static void status_observed(const struct object *o, struct buf *b)
 	if (o->kind == OBJECT_VOLUME && o->vol->node &&
 	    o->vol->node->job_at_s > at_s)
 		at_s = o->vol->node->job_at_s;
+	if (o->kind == OBJECT_SNAPSHOT && o->snap->f.created_at_s > at_s)
+		at_s = o->snap->f.created_at_s;
 	js_time_fixed(b, "observed_at", at_s);
 	js_bool(b, "stale", stale);
 	if (o->kind == OBJECT_VOLUME)
@@ -313,6 +315,12 @@ static void status_health(const struct object *o, struct buf *b)
 	enum volume_health h = f->health;
 	const char *message = f->health_message;
 
+	if (volume_effective_state(o->vol) == VOLUME_LOST) {
+		h = HEALTH_FAILED;
+		message = "the service no longer has it: what is mounted stays "
+			  "until it is unmounted, and a line in 'forget' takes "
+			  "it out of the tree";
+	}
 	if (local_of(o)->went_read_only && h != HEALTH_FAILED) {
 		h = HEALTH_FAILED;
 		message = "the kernel made the file system read-only after an "

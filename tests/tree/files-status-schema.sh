@@ -29,7 +29,7 @@ for s in local cloud dirs pool share; do
 done
 keys_volume='schema service driver kind name path id state state_since_at service_state attached mounted managed protect created_at last_used_at observed_at stale stale_reason size_bytes type iops throughput_bytes_per_s zone region encrypted encryption_key access source attachments mount usage health policy schedule limits holds snapshots tags job error details'
 keys_snapshot='schema service driver name volume volume_id id state progress_percent size_bytes created_at scheduled protect encrypted consistency description tags observed_at stale job error'
-keys_service='schema service driver state observed_at stale refresh_s latency_ms instance counts capacity quota capabilities bounds requests warnings error'
+keys_service='schema service driver state observed_at stale stale_reason refresh_s latency_ms instance counts capacity quota capabilities bounds requests warnings error'
 keys_daemon='schema version pid started_at uptime_s takeovers host services store cluster warnings'
 keys_job='schema id verb state step progress_percent started_at deadline_at uid service volume line submitted_at finished_at gid pid errno code message'
 # in_order FILE KEYS: one object, one line, its keys are among KEYS, in order

@@ -20,6 +20,7 @@ for s in cloud dirs; do
 	echo one >"$v/data/file" && sync "$v/data/file"
 	ok mkdir "$v/snapshots/first"
 	within 20 has "$v/snapshots/first/state" available
+	ok jq -e '.observed_at >= .created_at' "$v/snapshots/first/status"
 	echo two >"$v/data/file" && sync "$v/data/file"
 	ok wr "$tree/$s/.create/copy" from=db@first
 	ok wr "$tree/$s/copy/mount" 1

@@ -25,6 +25,8 @@ sim POST /admin/rules '{"op":"get","action":"fail","status":404,"code":"VolumeNo
 ok wr "$c/.refresh" 1
 is "state" lost "$(cat "$c/db/state")"
 is "state" lost "$(cat "$c/web/state")"
+is "its health" failed "$(json "$c/db/status" .health.condition)"
+says "$c/db/status" "'forget' takes it out of the tree"
 is "the data" kept "$(cat "$c/db/data/file")"
 fails_with EBUSY "$c/db/forget" 1
 ok wr "$c/db/mount" user=other
@@ -32,6 +34,7 @@ hide false
 ok wr "$c/.refresh" 1
 is "state after it came back" attached "$(cat "$c/web/state")"
 is "state after it came back and a job" attached "$(cat "$c/db/state")"
+is "its health" ok "$(json "$c/db/status" .health.condition)"
 ok gone "$c/db/forget"
 is "the data" kept "$(cat "$c/db/data/file")"
 

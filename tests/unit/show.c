@@ -110,7 +110,7 @@ static void other_keys(void **state)
 	};
 	static const char *const service[] = {
 		"schema", "service", "driver", "state", "observed_at", "stale",
-		"refresh_s", "latency_ms", "instance", "counts", "capacity",
+		"stale_reason", "refresh_s", "latency_ms", "instance", "counts", "capacity",
 		"quota", "capabilities", "bounds", "requests", "warnings",
 		"error", NULL
 	};
