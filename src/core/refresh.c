@@ -869,6 +869,8 @@ static void refresh_run(void *arg)
 	pthread_mutex_unlock(&s->lock);
 	if (list_and_apply(s, &c, &err) == 0)
 		err.num = 0;
+	else
+		err_wrap(&err, "list '%s'", s->name);
 	note_result(s, &err, clock_ms() - began);
 	service_whoami(s, &c, &err);
 	name_care_go_on(s);

@@ -588,10 +588,10 @@ static int run_create(struct job *j, struct err *err)
 	if (r == 0 && v->f.id && !is_failed(v) &&
 	    v->f.state != VOLUME_CREATING) {
 		r = compare(j, &w, v, err);
-		goto out;
+		goto done;
 	}
 	if (r < 0)
-		goto out;
+		goto done;
 	job_call(j, &c);
 	r = clear_failed(j, v, err);
 	if (r == 0)
@@ -612,12 +612,13 @@ static int run_create(struct job *j, struct err *err)
 	r = wait_for_state(j, &c, VOLUME_CREATING, err);
 	FAULT_POINT("job.create.available");
 out:
+	if (r < 0)
+		err_wrap(err, "create '%s'", j->name);
+done:
 	take_done(&t);
 	wanted_done(&w);
 	volume_unref(v);
-	if (r < 0)
-		return err_wrap(err, "create '%s'", j->name);
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 /* @arg: whether something may have been made all the same. */

@@ -218,7 +218,8 @@ static void tell_timeout(void *arg)
 	}
 	err_set(&err, ETIMEDOUT, "%s '%s': no verdict yet, still running as "
 		"job %" PRIu64 ": see .volfs/jobs/%" PRIu64 "/status, or wait "
-		"with volctl wait", j->verb->name, j->name ? j->name : "",
+		"with volctl wait", j->verb->name,
+		j->name && *j->name ? j->name : j->svc ? j->svc->name : "",
 		j->id, j->id);
 	job_set_fault(j, &err);
 	end_telling(j, false);

@@ -22,6 +22,21 @@ rule '{"op":"attach","action":"fail","status":403,"code":"AccessDenied"}'
 fails_with EACCES "$c/db/attach" 1
 rule '{"op":"attach","action":"garbage"}'
 fails_with EPROTO "$c/db/attach" 1
+# The listing that fails says that it is one.
+rule '{"op":"list","action":"fail","status":403,"code":"AccessDenied","message":"expired"}'
+fails_with EACCES "$c/.refresh" 1
+says "$c/.error" "list 'cloud': "
+says "$c/.error" "expired [AccessDenied]"
+is "why" "the last listing failed" "$(json "$c/.status" .stale_reason)"
+# Of two that make one name, the later one has one whole sentence.
+rule '{"op":"create","action":"delay","ms":1000,"times":1}'
+wr "$c/.create/twin" size=1G >/dev/null & first=$!
+within 5 has "$c/twin/state" creating
+fails_with EEXIST "$c/.create/twin" size=2G
+wait "$first"
+is "twice" "" "$(grep -o "create 'twin': create" "$c/twin/error")"
+says "$c/twin/error" "create 'twin': it is there already"
+ok wr "$c/.remove/twin" 1
 sim DELETE /admin/rules >/dev/null
 ok wr "$c/db/attach" 1
 ok wr "$c/db/detach" 1

@@ -17,7 +17,10 @@ says "$c/.error" "has not answered for"
 is "stale" true "$(json "$c/.status" .stale)"
 is "the volume is stale" true "$(json "$v/status" .stale)"
 says "$v/status" "does not answer"
+is "why" "the service does not answer" "$(json "$c/.status" .stale_reason)"
 is "jobs that run" 1 "$(json "$c/.status" .counts.jobs_running)"
+fails_with ETIMEDOUT "$c/.refresh" timeout=200ms
+says "$c/.error" "refresh 'cloud': no verdict yet"
 sim POST /admin/settings '{"silent":""}' >/dev/null
 within 60 has_json "$c/.status" .state ok
 is "the sentence" "" "$(cat "$c/.error")"
