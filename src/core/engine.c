@@ -179,6 +179,21 @@ static int make_dir(const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
+/* What makes a service misconfigured, that service logs. */
+static void log_problems(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_problems; i++) {
+		bool told = false;
+
+		for (size_t k = 0; k < c->n; k++)
+			told |= c->services[k].error &&
+				strcmp(c->services[k].error,
+				       c->problems[i]) == 0;
+		if (!told)
+			log_warn("configuration: %s", c->problems[i]);
+	}
+}
+
 static int begin(struct engine *e, struct err *err)
 {
 	int r;
@@ -189,6 +204,7 @@ static int begin(struct engine *e, struct err *err)
 	e->config = config_load(&e->o.config, err);
 	if (!e->config)
 		return -err->num;
+	log_problems(e->config);
 	read_host_id(e);
 	r = store_open(e->o.state_dir, &e->store, &e->store_moved_to, err);
 	if (r < 0)
@@ -547,7 +563,8 @@ int engine_reload(struct engine *e, struct err *err)
 		service_unref(s[i]);
 	}
 	publish_daemon(e);
-	log_info("configuration read again: %zu services, %zu problems", c->n,
+	log_problems(c);
+	log_info("configuration read again: services: %zu, problems: %zu", c->n,
 		 c->n_problems);
 	return 0;
 }

@@ -381,7 +381,8 @@ static int check_create(struct job *j, struct err *err)
 		return err_set(err, EPERM, "create '%s': creating is switched "
 			       "off for '%s' (allowCreate)", j->name, c->name);
 	if (c->refuse_creates)
-		return err_set(err, EPERM, "create '%s': %s", j->name,
+		return err_set(err, EPERM, "create '%s': refused until the "
+			       "configuration is mended: %s", j->name,
 			       c->refuse_creates);
 	r = want(j, &w, err);
 	v = r == 0 ? service_volume_named(j->svc, j->name) : NULL;

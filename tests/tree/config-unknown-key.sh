@@ -11,7 +11,10 @@ services:
 END
 start
 fails_with EPERM "$tree/local/.create/db" size=64M
-says "$tree/local/.error" size
+says "$tree/local/.error" "refused until the configuration is mended: "
+says "$tree/local/.error" "did you mean 'size'"
+says volfsd.log "warn configuration: $dir/config.yml:2: unknown key"
+is "how often it says what is no driver" 1 "$(grep -c lokal volfsd.log)"
 ok wr "$tree/fine/.create/db" 1
 ok ls -l "$tree/odd"
 says "$tree/odd/.error" local
