@@ -170,7 +170,8 @@ static const struct attr volume_rows[] = {
 	  .help = "1: made or taken over by volfs. 0: it can be looked at, "
 		  "attached, mounted and snapshot; .import takes it over." },
 	{ "auto", VOLUME_AUTO, VOLUME_DIR, CLASS_SETTING, .setting = "auto",
-	  .show = show_auto, .help = "1: mounted again after a reboot." },
+	  .show = show_auto,
+	  .help = "1: mounted whenever volfsd starts, as after a reboot." },
 	{ "attach", VOLUME_ATTACH, VOLUME_DIR, CLASS_VERB, .verb = "attach",
 	  .help = "A write attaches it to this host." },
 	{ "detach", VOLUME_DETACH, VOLUME_DIR, CLASS_VERB, .verb = "detach",

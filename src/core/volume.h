@@ -137,7 +137,7 @@ struct volume_local {
 	bool made_here;              /* from nothing, by this daemon, at a
 				      * service without marks: what is known
 				      * of its blankness is this */
-	bool auto_mount;             /* mounted again after a reboot */
+	bool auto_mount;             /* mounted when volfsd starts */
 
 	/* Attachment to this host. */
 	bool attached;
