@@ -363,16 +363,19 @@ void tree_sentence(const struct ctl *ctl, const struct name *name,
 	}
 	/* Where there is not even a file to write to nobody was asked: what
 	 * the tree says tells of something else. */
-	if (walked && name && stat(path, &st) < 0 &&
-	    missing_sentence(ctl, name, out))
-		return;
+	if (walked && name && stat(path, &st) < 0) {
+		if (missing_sentence(ctl, name, out))
+			return;
+		if (num == ENOENT) {
+			buf_printf(out, "'%s' cannot do that here: there is no "
+				   "'%s'", name_text(name, shown), path);
+			return;
+		}
+	}
 	if (told_sentence(ctl, name, num, out)) {
 		buf_printf(out, " (%s)", err_name(num));
 	} else if (walked && name && missing_sentence(ctl, name, out)) {
 		return;
-	} else if (num == ENOENT && name && stat(path, &st) < 0) {
-		buf_printf(out, "'%s' cannot do that here: there is no '%s'",
-			   name_text(name, shown), path);
 	} else if (num != EACCES || !refused_sentence(path, out)) {
 		buf_printf(out, "%s: %s (%s)", what, strerror(num),
 			   err_name(num));

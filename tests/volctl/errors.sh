@@ -92,9 +92,9 @@ says out "local/web: attached"
 echo "ENOENT remove 'old': no volume of that name" >"$tree/local/.error"
 run 1 mount local/none
 says err "there is no volume 'none' in 'local'"
-rm "$tree/local/.error"
 rm "$tree/local/web/detach"
 run 1 detach local/web
+rm "$tree/local/.error"
 says err "cannot do that here"
 run 1 create nosuch/db
 says err "there is no service 'nosuch'"
