@@ -149,7 +149,7 @@ void mount_recover(struct service *s)
 		if (v && is_auto && !volume_is_mounted(v) &&
 		    service_is_open(s))
 			job_internal(s->engine, s, "mount", serial,
-				     "user=auto", &err);
+				     "", &err);
 		volume_unref(v);
 	}
 	inventory_unref(inv);

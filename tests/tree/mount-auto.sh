@@ -24,6 +24,8 @@ rm -rf "$run"
 start
 within 10 has "$tree/local/with/mounted" 1
 within 10 is_mount "$tree/local/with/data"
+ok wr "$tree/local/with/unmount" 1
+is "mounted, unmounted as anything is" 0 "$(cat "$tree/local/with/mounted")"
 within 20 has "$tree/local/without/mounted" 0
 is "attached" 0 "$(cat "$tree/local/without/attached")"
 ok wr "$tree/local/without/mount" 1
