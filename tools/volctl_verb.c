@@ -251,6 +251,28 @@ static int mount_one(const struct ctl *ctl, const struct name *name,
 	return EXIT_DONE;
 }
 
+/* One user's hold ended, and others have it: says for whom. */
+static bool still_mounted(const struct ctl *ctl, const struct name *name)
+{
+	AUTO(auto_json) struct json_object *status = NULL;
+	AUTO(auto_buf) struct buf who = BUF_INIT(TREE_FILE_MAX);
+	struct json_object *users;
+	char path[PATH_MAX], shown[NAME_TEXT_MAX];
+
+	if (ctl->json || ctl->quiet || ctl_has(ctl, TAKES_ASYNC | TAKES_DRY_RUN))
+		return false;
+	status = tree_read_json(tree_path(path, ctl, name, "status"));
+	users = js_get(status, "mount.users");
+	if (!js_bool(status, "mounted") || !users)
+		return false;
+	for (size_t i = 0; i < json_object_array_length(users); i++)
+		buf_printf(&who, "%s'%s'", i ? ", " : "",
+			   js_str(json_object_array_get_idx(users, i), "name"));
+	printf("%s: still mounted for %s: user=NAME ends each of these\n",
+	       name_text(name, shown), buf_str(&who));
+	return true;
+}
+
 static int umount_one(const struct ctl *ctl, const struct name *name,
 		      const struct arguments *a, struct json_object *done)
 {
@@ -264,7 +286,7 @@ static int umount_one(const struct ctl *ctl, const struct name *name,
 	if (!r)
 		r = verb_write(ctl, name, "unmount", buf_str(&line), name,
 			       "unmount");
-	if (!r)
+	if (!r && !still_mounted(ctl, name))
 		verb_done(ctl, name, done, "unmounted");
 	return r;
 }

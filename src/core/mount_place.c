@@ -52,6 +52,22 @@ bool options_have(const char *options, const char *word, size_t len)
 	return false;
 }
 
+const char *unmount_how(const struct volume *v, char out[UNMOUNT_HOW_MAX])
+{
+	const struct volume_local *l = v->local;
+	const char *first = l && l->n_users ? l->users[0].name : "manual";
+	char more[64] = "";
+
+	if (l && l->n_users > 1)
+		snprintf(more, sizeof(more), ", and so for %zu more (cat users)",
+			 l->n_users - 1);
+	if (strcmp(first, "manual") == 0)
+		first = "1";
+	snprintf(out, UNMOUNT_HOW_MAX, "echo %s%.100s > %.100s/unmount%s",
+		 strcmp(first, "1") == 0 ? "" : "user=", first, v->name, more);
+	return out;
+}
+
 /* "ro" and "rw" among the options say what the word `ro` says. */
 static bool option_is_so(const struct volume_local *l, const char *word,
 			 size_t len)

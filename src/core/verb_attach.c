@@ -516,14 +516,15 @@ int detach_volume(struct job *j, const struct call *c, bool force,
 {
 	struct volume *v = job_volume(j, err);
 	struct device known;
+	char how[UNMOUNT_HOW_MAX];
 	bool had_device = false;
 	int r;
 
 	if (!v)
 		return -err->num;
 	if (volume_is_mounted(v)) {
-		r = err_set(err, EBUSY, "it is mounted here: echo 1 > "
-			    "%s/unmount first", v->name);
+		r = err_set(err, EBUSY, "it is mounted here; unmount it "
+			    "first: %s", unmount_how(v, how));
 		goto out;
 	}
 	r = release_device(j, c, v, err);
@@ -568,13 +569,15 @@ static int check_detach(struct job *j, struct err *err)
 {
 	bool moves = volume_will_move(j->svc, j->serial);
 	struct volume *v = job_volume(j, err);
+	char how[UNMOUNT_HOW_MAX];
 	int r = 0;
 
 	if (!v)
 		return -err->num;
 	if (volume_is_mounted(v))
-		r = err_set(err, EBUSY, "detach '%s': it is mounted here; echo "
-			    "1 > %s/unmount first", v->name, v->name);
+		r = err_set(err, EBUSY, "detach '%s': it is mounted here; "
+			    "unmount it first: %s", v->name,
+			    unmount_how(v, how));
 	else if (is_detached(v))
 		r = !moves;
 	volume_unref(v);

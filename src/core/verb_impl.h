@@ -85,6 +85,10 @@ int mount_place(struct service *s, const struct volume *v, struct err *err);
 /* Is the mount that is there what the line asks for? 0 or -EBUSY. */
 int mount_is_as_asked(const struct job *j, const struct volume *v,
 		      struct err *err);
+/* The lines that end the mount of @v, which depends on who its users are, for
+ * a sentence: "echo 1 > db/unmount". */
+#define UNMOUNT_HOW_MAX 320
+const char *unmount_how(const struct volume *v, char out[UNMOUNT_HOW_MAX]);
 /* Is @word one of the comma-separated @options? */
 bool options_have(const char *options, const char *word, size_t len);
 

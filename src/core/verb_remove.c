@@ -163,11 +163,11 @@ static int say_busy(const struct job *j, const struct volume *v,
 
 int check_unused(const struct job *j, const struct volume *v, struct err *err)
 {
-	char what[160];
+	char how[UNMOUNT_HOW_MAX], what[UNMOUNT_HOW_MAX + 32];
 
 	if (volume_is_mounted(v)) {
-		snprintf(what, sizeof(what), "unmount it first: echo 1 > "
-			 "%.100s/unmount", v->name);
+		snprintf(what, sizeof(what), "unmount it first: %s",
+			 unmount_how(v, how));
 		return say_busy(j, v, "mounted here", what, err);
 	}
 	if (volume_is_attached(v)) {
@@ -480,7 +480,7 @@ static bool can_rename(const struct provider *p)
 
 static int check_rename(struct job *j, struct err *err)
 {
-	char raw[NAME_BYTES_MAX + 1];
+	char raw[NAME_BYTES_MAX + 1], how[UNMOUNT_HOW_MAX];
 	struct volume *v = job_volume(j, err), *other;
 	int r;
 
@@ -490,11 +490,13 @@ static int check_rename(struct job *j, struct err *err)
 	if (r == 0)
 		r = check_managed(j, v, err);
 	if (r == 0 && j->svc->provider->rename_detached &&
-	    volume_is_attached(v))
+	    volume_is_attached(v)) {
+		snprintf(how, sizeof(how), "echo 1 > %.100s/detach", v->name);
 		r = err_set(err, EBUSY, "rename to '%s': it is attached here, "
-			    "and '%s' renames only what is not: echo 1 > "
-			    "%s/%s first", j->name, j->svc->name, v->name,
-			    volume_is_mounted(v) ? "unmount" : "detach");
+			    "and '%s' renames only what is not: first %s",
+			    j->name, j->svc->name, volume_is_mounted(v)
+			    ? unmount_how(v, how) : how);
+	}
 	volume_unref(v);
 	if (r == 0 && j->svc->provider->check_name)
 		r = j->svc->provider->check_name(j->svc->session, raw, err);

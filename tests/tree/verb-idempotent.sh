@@ -25,6 +25,13 @@ is "users" 2 "$(wc -l <"$v/users")"
 fails_with EBUSY "$v/detach" 1
 ok wr "$v/unmount" 1
 is "mounted, by one more user" 1 "$(cat "$v/mounted")"
+# What is told to end the mount is told by whose it is.
+fails_with EBUSY "$v/detach" 1
+says "$v/error" "echo user=web > db/unmount"
+fails_with EBUSY --rename "$v" "$s/other"
+says "$v/error" "echo user=web > db/unmount"
+is "volctl umount" "local/db: still mounted for 'web': user=NAME ends each of these" \
+	"$(volctl umount local/db)"
 ok wr "$v/unmount" user=web
 is "mounted" 0 "$(cat "$v/mounted")"
 is "attached: it was before the mount" 1 "$(cat "$v/attached")"
