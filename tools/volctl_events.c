@@ -17,6 +17,8 @@ struct watch {
 	int name_count;
 	int64_t last_seq;          /* of the last line looked at */
 	off_t offset;              /* of the first byte not looked at */
+	bool counting;             /* those that are wanted; none is shown */
+	uint64_t count, lines;     /* not shown yet, and to be shown */
 	struct buf partial;        /* the beginning of a line */
 };
 
@@ -59,7 +61,7 @@ static void event_print(const struct ctl *ctl, struct json_object *o)
 }
 
 /* One line of the file; one that is no JSON was cut, and is passed over. */
-static void event_line(struct watch *w, const char *line, bool print)
+static void event_line(struct watch *w, const char *line)
 {
 	AUTO(auto_json) struct json_object *o = json_tokener_parse(line);
 	int64_t seq = js_int(o, "seq", -1);
@@ -69,7 +71,13 @@ static void event_line(struct watch *w, const char *line, bool print)
 		return;
 	if (seq >= 0)
 		w->last_seq = seq;
-	if (print && event_is_wanted(w, o))
+	if (!event_is_wanted(w, o))
+		return;
+	if (w->counting)
+		w->count++;
+	else if (w->count > w->lines)
+		w->count--;
+	else
 		event_print(w->ctl, o);
 }
 
@@ -80,7 +88,7 @@ static void events_take(struct watch *w, const char *text, size_t len)
 
 	while ((newline = memchr(text, '\n', len))) {
 		buf_append(&w->partial, text, (size_t)(newline - text));
-		event_line(w, buf_str(&w->partial), true);
+		event_line(w, buf_str(&w->partial));
 		buf_reset(&w->partial);
 		len -= (size_t)(newline + 1 - text);
 		text = newline + 1;
@@ -139,6 +147,22 @@ static off_t events_tail(int fd, uint64_t lines)
 	return 0;
 }
 
+/* Of named things the last lines may be anywhere: all are counted, and those
+ * before the last @lines passed over. */
+static int events_count(struct watch *w, int fd, uint64_t lines)
+{
+	int r;
+
+	w->counting = true;
+	r = events_read(w, fd);
+	w->counting = false;
+	w->lines = lines;
+	w->offset = 0;
+	w->last_seq = -1;
+	buf_reset(&w->partial);
+	return r;
+}
+
 /* The file has begun again: what came before that is in events.1. */
 static void events_read_old(struct watch *w, int fd)
 {
@@ -176,6 +200,9 @@ static int events_show(struct watch *w)
 {
 	const struct ctl *ctl = w->ctl;
 	bool follow = ctl_has(ctl, TAKES_FOLLOW);
+	bool last = follow || ctl_has(ctl, TAKES_LINES);
+	uint64_t lines = ctl_has(ctl, TAKES_LINES) ? ctl->lines
+						   : LINES_BEFORE_FOLLOWING;
 	struct name nothing = { 0 };
 	char path[PATH_MAX];
 	int r;
@@ -185,11 +212,11 @@ static int events_show(struct watch *w)
 		AUTO(auto_fd) int fd = tree_open(path, O_RDONLY);
 
 		r = fd < 0 ? -errno : 0;
-		if (fd >= 0 && (follow || ctl_has(ctl, TAKES_LINES)))
-			w->offset = events_tail(fd, ctl_has(ctl, TAKES_LINES)
-						? ctl->lines
-						: LINES_BEFORE_FOLLOWING);
-		if (fd >= 0)
+		if (r == 0 && last && w->name_count)
+			r = events_count(w, fd, lines);
+		else if (r == 0 && last)
+			w->offset = events_tail(fd, lines);
+		if (r == 0)
 			r = events_read(w, fd);
 	}
 	if (r == 0 && follow)

@@ -91,6 +91,13 @@ run 0 events -n 1 --json
 event 3 local web | diff - "$dir/out" || fail "events --json is not the line"
 run 0 events -n 0
 silent out
+# the last ones of those that are named, not what is of them among the last
+run 0 events -n 1 --json local/db
+event 1 local db | diff - "$dir/out" || fail "not the last event of db"
+run 0 events -n 1 local
+says out "number 3"
+run 0 events -n 0 local
+silent out
 run 2 events -n x
 "$volctl" -t "$tree" events -f -n 1 >"$dir/out" 2>"$dir/err" &
 pid=$!
