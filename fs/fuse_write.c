@@ -47,7 +47,7 @@ void refuse_append(fuse_req_t req, const struct object *o)
 	}
 	err_set(&why, EINVAL, "%s: opened to append ('>>'): one write is one "
 		"whole line that replaces what is there: use '>'",
-		o->row->name);
+		r.verb && !*o->row->name ? r.verb->name : o->row->name);
 	r.refused = &why;
 	request_fill(req, &r);
 	pending_submit(req, &r, &how);

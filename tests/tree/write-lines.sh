@@ -19,7 +19,7 @@ says "$v/error" "attach: opened to append"
 fails_with EINVAL --append "$v/size" 64M
 says "$v/error" "size: opened to append"
 fails_with EINVAL --append "$tree/local/.create/other" 1
-says "$tree/local/.error" "opened to append"
+says "$tree/local/.error" "create: opened to append"
 fails_with EINVAL --offset=1 "$v/attach" 1
 says "$v/error" "one whole line"
 fails_with EINVAL --offset=100000 "$v/attach" 1
