@@ -330,6 +330,20 @@ static int check_growable(const struct volume *v,
 
 /* ---- what this host keeps ---- */
 
+/* How it is mounted is what these say as long as it is: data/ is bound by them
+ * again after a crash. */
+static int check_in_force(const struct job *j, const struct volume *v,
+			  const char *key, const char *now, struct err *err)
+{
+	const char *word = job_word(j, key);
+	char how[UNMOUNT_HOW_MAX];
+
+	if (!word || !volume_is_mounted(v) || strcmp(word, now) == 0)
+		return 0;
+	return err_set(err, EBUSY, "it is mounted with %s '%.100s'; unmount it "
+		       "first: %s", key, now, unmount_how(v, how));
+}
+
 static int check_local(const struct job *j, const struct volume *v,
 		       struct err *err)
 {
@@ -352,7 +366,13 @@ static int check_local(const struct job *j, const struct volume *v,
 	if (options && *options &&
 	    fs_options_check(options_fstype(j, v, fstype), options, err) < 0)
 		return -err->num;
-	return check_subpath(subpath, err);
+	if (check_subpath(subpath, err) < 0)
+		return -err->num;
+	if (check_in_force(j, v, "options", l && l->options ? l->options : "",
+			   err) < 0)
+		return -err->num;
+	return check_in_force(j, v, "subpath",
+			      l && l->subpath ? l->subpath : "/", err);
 }
 
 int check_subpath(const char *subpath, struct err *err)

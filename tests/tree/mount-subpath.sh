@@ -22,6 +22,16 @@ ok wr "$v/unmount" 1
 ok wr "$v/subpath" /
 ok wr "$v/mount" 1
 is "the whole volume" one "$(cat "$v/data/in/side/file")"
+# What is in force is what is told: data/ is bound by it again after a crash.
+fails_with EBUSY "$v/subpath" /in
+says "$v/error" "it is mounted with subpath '/'; unmount it first: echo 1 > db/unmount"
+fails_with EBUSY "$v/options" noatime
+ok wr "$v/options" "$(cat "$v/options")"
+ok wr "$v/subpath" /
+kill9
+start
+is "the whole volume" one "$(cat "$v/data/in/side/file")"
+is "options" '["rw","nodev","nosuid"]' "$(jq -c .mount.options "$v/status")"
 ln -s / "$v/data/away"
 ok wr "$v/unmount" 1
 ok wr "$v/subpath" /away/etc
