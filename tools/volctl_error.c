@@ -81,6 +81,9 @@ static bool job_is_ours(const struct ctl *ctl, const struct job_info *job,
 		return false;
 	if (job->submitted_s && job->submitted_s < ctl->started_s - SLACK_S)
 		return false;
+	/* The unmounts of a "down" are its own, too. */
+	if (!name && job->volume[0])
+		return false;
 	if (name && name->service[0] && job->service[0] &&
 	    strcmp(job->service, name->service))
 		return false;

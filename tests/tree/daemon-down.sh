@@ -12,6 +12,7 @@ for v in a b; do
 done
 sleep 1000 <"$tree/local/a/data" & holder=$!
 volctl down >down.out 2>&1 </dev/null && fail "down succeeds with a busy volume"
+says down.out "stay mounted, the first is local/a: EBUSY; the daemon goes on"
 ok kill -0 "$pid"
 kill $holder; wait $holder 2>/dev/null
 ok volctl down
