@@ -110,9 +110,9 @@ static void other_keys(void **state)
 	};
 	static const char *const service[] = {
 		"schema", "service", "driver", "state", "observed_at", "stale",
-		"stale_reason", "refresh_s", "latency_ms", "instance", "counts", "capacity",
-		"quota", "capabilities", "bounds", "requests", "warnings",
-		"error", NULL
+		"stale_reason", "refresh_s", "latency_ms", "instance",
+		"counts", "capacity", "quota", "capabilities", "bounds",
+		"requests", "warnings", "error", NULL
 	};
 	static const char *const daemon[] = {
 		"schema", "version", "pid", "started_at", "uptime_s",
