@@ -221,7 +221,7 @@ boot_1() {
 	is "mounted, having auto" 1 "$(cat $tree/local/ext4/mounted)"
 	is "mounted, without auto" 0 "$(cat $tree/local/btrfs/mounted)"
 	within 60 on_host /srv/ext4
-	is "users" "auto mount:/srv/ext4" "$(users local/ext4)"
+	is "users" "manual mount:/srv/ext4" "$(users local/ext4)"
 	is "the file" "this is ext4" "$(cat /srv/ext4/file)"
 	within 60 on_host /srv/xfs
 	touch /srv/xfs/x 2>/dev/null && fail "/srv/xfs can be written to"
