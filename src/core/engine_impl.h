@@ -198,6 +198,8 @@ struct job {
 	bool telling;                    /* the outcome is being shown before the
 				      * verdict, which waits for that */
 	bool shown_early;                /* that has been done */
+	bool devices_changed;            /* by its work: .volfs/devices is made
+					  * anew once it is answered */
 	bool denied;                     /* it could not: that was the answer */
 	bool held;                       /* its waiters get the verdict */
 	bool hidden;                     /* its volume was taken from the tree

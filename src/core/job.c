@@ -460,6 +460,8 @@ static void finish_job(struct job *j, int r, struct err *err)
 	publish(e, &(struct change){ .kind = CHANGE_JOB, .serial = j->id,
 				     .given = &j->given }, 1);
 	waiters_tell(waiting, j->err.num);
+	if (j->devices_changed)
+		publish_daemon(e);
 	if (j->svc) {
 		jobs_dispatch(j->svc);
 		service_leave_if_retired(j->svc);

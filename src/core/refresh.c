@@ -73,28 +73,6 @@ bool volume_touched_since(struct service *s, const struct volume *v,
 	return v->node->touched > clock;
 }
 
-bool tombstone_is_for(struct service *s, const char *id)
-{
-	int64_t now = clock_unix_s();
-	struct tombstone **at, *t;
-	bool found = false;
-
-	if (!id)
-		return false;
-	LOCK_SCOPE(&s->lock);
-	for (at = &s->tombstones; (t = *at);) {
-		if (t->until_s < now) {
-			*at = t->next;
-			free(t->id);
-			free(t);
-			continue;
-		}
-		found |= strcmp(t->id, id) == 0;
-		at = &t->next;
-	}
-	return found;
-}
-
 /* A creation whose answer was lost: the newcomer with its token is that
  * volume; so is one of its name, while the creation runs. */
 static struct volume *find_placeholder(struct service *s,
@@ -400,21 +378,45 @@ static int cmp_raw_name(const void *a, const void *b)
 	return c ? c : cmp_age(a, b);
 }
 
-/* Names the newcomers; of equal ones the oldest has the name as it is. */
-static int name_found(struct listing *l, struct err *err)
+/* Names for the newcomers, in @names; of equal ones the oldest has it as it is.
+ * All before any volume is made: what is freed when they are shown lies together
+ * then, and goes back to the system. */
+static int pick_names(struct listing *l, char **names, struct err *err)
 {
 	qsort(l->found, l->n_found, sizeof(void *), cmp_raw_name);
 	for (size_t i = 0; i < l->n_found; i++) {
-		struct volume *v = l->found[i], *named;
+		const struct volume *v = l->found[i];
 		char name[NAME_BYTES_MAX + 1];
 
 		service_pick_name(l->s, v->f.name, v->f.id, v->node->serial,
 				  name);
-		named = volume_new(v->node, name, &v->f, NULL, NULL);
-		if (!named) {
-			service_release_name(l->s, name);
+		names[i] = strdup(name);
+		if (names[i])
+			continue;
+		service_release_name(l->s, name);
+		return err_oom(err);
+	}
+	return 0;
+}
+
+static void release_names(struct listing *l, char **names)
+{
+	for (size_t i = 0; i < l->n_found; i++) {
+		if (names[i])
+			service_release_name(l->s, names[i]);
+		free(names[i]);
+	}
+	free(names);
+}
+
+static int name_found(struct listing *l, char *const *names, struct err *err)
+{
+	for (size_t i = 0; i < l->n_found; i++) {
+		struct volume *v = l->found[i], *named;
+
+		named = volume_new(v->node, names[i], &v->f, NULL, NULL);
+		if (!named)
 			return err_oom(err);
-		}
 		named->changed_at_s = named->entries_at_s =
 			named->state_since_s = clock_unix_s();
 		volume_unref(v);
@@ -475,16 +477,21 @@ static int show_found(struct listing *l, struct err *err)
 
 static int apply_found(struct listing *l, struct err *err)
 {
+	char **names;
 	int r;
 
 	drop_known(l);
 	if (!l->n_found)
 		return 0;
-	r = name_found(l, err);
+	names = calloc(l->n_found, sizeof(*names));
+	if (!names)
+		return err_oom(err);
+	r = pick_names(l, names, err);
+	if (r == 0)
+		r = name_found(l, names, err);
 	if (r == 0)
 		r = show_found(l, err);
-	for (size_t i = 0; i < l->n_found; i++)
-		service_release_name(l->s, l->found[i]->name);
+	release_names(l, names);
 	return r;
 }
 

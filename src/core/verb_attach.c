@@ -444,7 +444,7 @@ static int run_attach(struct job *j, struct err *err)
 	job_call(j, &c);
 	if (attach_volume(j, &c, false, line_has(&j->line, "ro"), err) < 0)
 		return err_wrap(err, "attach '%s'", j->name);
-	publish_daemon(j->engine);
+	j->devices_changed = true;
 	return 0;
 }
 
@@ -543,8 +543,7 @@ int detach_volume(struct job *j, const struct call *c, bool force,
 					  .local = local_detached,
 					  .store = true, .urgent = true,
 					  .event = "detach" }, err);
-	if (r == 0)
-		publish_daemon(j->engine);
+	j->devices_changed |= r == 0;
 	if (r == 0 && j->svc->provider->get && !(v->local && v->local->gone)) {
 		refresh_one(j->svc, c, j->serial, err);
 		r = wait_for_state(j, c, VOLUME_DETACHING, err);

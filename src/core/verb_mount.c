@@ -587,7 +587,8 @@ static int run_mount(struct job *j, struct err *err)
 	if (r == 0) {
 		grow_pending(&m, &c);
 		usage_of(j->svc, j->serial, &c);
-		publish_daemon(j->engine);
+		publish_mounts(j->engine);
+		j->devices_changed = true;
 	} else if (!(j->engine->stopping && r == -ECANCELED)) {
 		undo_mount(&m, err);
 	}

@@ -105,6 +105,28 @@ void tombstone_hold(struct service *s, const char *id)
 	tombstone_until(s, id, INT64_MAX);
 }
 
+bool tombstone_is_for(struct service *s, const char *id)
+{
+	int64_t now = clock_unix_s();
+	struct tombstone **at, *t;
+	bool found = false;
+
+	if (!id)
+		return false;
+	LOCK_SCOPE(&s->lock);
+	for (at = &s->tombstones; (t = *at);) {
+		if (t->until_s < now) {
+			*at = t->next;
+			free(t->id);
+			free(t);
+			continue;
+		}
+		found |= strcmp(t->id, id) == 0;
+		at = &t->next;
+	}
+	return found;
+}
+
 void tombstone_drop(struct service *s, const char *id)
 {
 	struct tombstone **at, *t;

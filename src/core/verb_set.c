@@ -511,7 +511,7 @@ static int grow_after(struct job *j, const struct call *c, struct err *err)
 		return r;
 	r = grow_filesystem(j, c, err);
 	usage_of(j->svc, j->serial, c);
-	publish_daemon(j->engine);
+	j->devices_changed = true;
 	return r;
 }
 
