@@ -473,6 +473,7 @@ struct job *job_of_volume(struct service *s, uint64_t serial);
 /* Takes jobs_lock: does one run, wait, or come? */
 bool service_has_job(struct service *s);
 bool volume_has_job(struct service *s, uint64_t serial);
+bool snapshot_has_job(struct service *s, uint64_t serial);
 /* Likewise, one that mounts, unmounts, attaches or detaches it? Who judges by
  * the volume's record that nothing is to be done asks this first: a job that
  * ends in between has changed the record by then. */

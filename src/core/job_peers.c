@@ -62,6 +62,19 @@ bool volume_has_job(struct service *s, uint64_t serial)
 	return find_job(s, serial, NULL) != NULL;
 }
 
+bool snapshot_has_job(struct service *s, uint64_t serial)
+{
+	struct job *lists[LISTS];
+
+	LOCK_SCOPE(&s->engine->jobs_lock);
+	lists_of(s->engine, s, lists);
+	for (size_t i = 0; i < LISTS; i++)
+		for (const struct job *k = lists[i]; k; k = k->next)
+			if (k->svc == s && k->snapshot == serial)
+				return true;
+	return false;
+}
+
 void job_aim(struct job *j, uint64_t serial, uint64_t snapshot)
 {
 	LOCK_SCOPE(&j->engine->jobs_lock);

@@ -583,8 +583,10 @@ static void forget_snapshots(struct listing *l, struct err *err)
 		if (!sn)
 			continue;
 		moved = snapshot_volume_serial(s, &sn->f) != sn->volume_serial;
-		/* One that got its id meanwhile is not in this listing. */
+		/* One that got its id meanwhile is not in this listing; one
+		 * that a job has, which may wait since a crash, is its own. */
 		if (!sn->f.id || !l->by_id[i]->f.id || sn->job ||
+		    snapshot_has_job(s, sn->serial) ||
 		    (l->seen_snapshot[i] && !moved)) {
 			snapshot_unref(sn);
 			continue;
