@@ -34,9 +34,10 @@ struct job *job_of_volume(struct service *s, uint64_t serial)
 	return NULL;
 }
 
-/* One of the service, and of its volume @serial (0 = of any), that @fits (NULL =
- * each does). Under jobs_lock. */
+/* One of the service, of its volume @serial and of that snapshot (0 = of any),
+ * that @fits (NULL = each does). Under jobs_lock. */
 static const struct job *find_job(const struct service *s, uint64_t serial,
+				  uint64_t snapshot,
 				  bool (*fits)(const struct job *k))
 {
 	struct job *lists[LISTS];
@@ -45,6 +46,7 @@ static const struct job *find_job(const struct service *s, uint64_t serial,
 	for (size_t i = 0; i < LISTS; i++)
 		for (const struct job *k = lists[i]; k; k = k->next)
 			if (k->svc == s && (!serial || k->serial == serial) &&
+			    (!snapshot || k->snapshot == snapshot) &&
 			    (!fits || fits(k)))
 				return k;
 	return NULL;
@@ -53,26 +55,19 @@ static const struct job *find_job(const struct service *s, uint64_t serial,
 bool service_has_job(struct service *s)
 {
 	LOCK_SCOPE(&s->engine->jobs_lock);
-	return find_job(s, 0, NULL) != NULL;
+	return find_job(s, 0, 0, NULL) != NULL;
 }
 
 bool volume_has_job(struct service *s, uint64_t serial)
 {
 	LOCK_SCOPE(&s->engine->jobs_lock);
-	return find_job(s, serial, NULL) != NULL;
+	return find_job(s, serial, 0, NULL) != NULL;
 }
 
 bool snapshot_has_job(struct service *s, uint64_t serial)
 {
-	struct job *lists[LISTS];
-
 	LOCK_SCOPE(&s->engine->jobs_lock);
-	lists_of(s->engine, s, lists);
-	for (size_t i = 0; i < LISTS; i++)
-		for (const struct job *k = lists[i]; k; k = k->next)
-			if (k->svc == s && k->snapshot == serial)
-				return true;
-	return false;
+	return find_job(s, 0, serial, NULL) != NULL;
 }
 
 void job_aim(struct job *j, uint64_t serial, uint64_t snapshot)
@@ -175,7 +170,7 @@ static bool is_at_its_place(const struct job *k)
 bool volume_will_move(struct service *s, uint64_t serial)
 {
 	LOCK_SCOPE(&s->engine->jobs_lock);
-	return find_job(s, serial, is_at_its_place) != NULL;
+	return find_job(s, serial, 0, is_at_its_place) != NULL;
 }
 
 int job_check_rest(const struct job *j, struct err *err)
@@ -185,7 +180,7 @@ int job_check_rest(const struct job *j, struct err *err)
 	if (!j->name_operation || !j->serial ||
 	    (j->verb != &verb_rename && j->verb != &verb_remove))
 		return 0;
-	k = find_job(j->svc, j->serial, is_at_its_place);
+	k = find_job(j->svc, j->serial, 0, is_at_its_place);
 	if (!k)
 		return 0;
 	return err_set(err, EBUSY, "%s '%s': a job is at work on it ('%s'): "

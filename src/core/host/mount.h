@@ -51,7 +51,8 @@ struct mount_bind {
 	const char *options;     /* nodev,nosuid,noexec per mount */
 	uint64_t above_ino;      /* the inode that the directory above @data
 				  * must be; 0 = any. Else -ESTALE, after the
-				  * kernel was made to look again. */
+				  * kernel was made to look again, or -EBUSY:
+				  * it cannot be, see below. */
 };
 int mount_bind(const struct call *c, const struct mount_bind *m,
 	       struct err *err);
